@@ -1,0 +1,156 @@
+"""Render data/people: ``python data/make/make_people.py`` (two processes, about half an hour). Deterministic by seed.
+
+Writes videos/, masks/, clips.csv, priors/ and truth/ below ``--out``; checksums last.
+"""
+
+import argparse
+import csv
+import hashlib
+import multiprocessing
+from functools import cache
+from pathlib import Path
+
+import av
+import numpy as np
+from motion import recombine, retarget
+from people import APPEARANCE, JOINT_NAMES, Body, sample_identity
+from raster import Light, render
+from room import paint_room
+from shot import SIZE, TURN, shoot
+from splits import cut, stretches, takes
+from tqdm import tqdm
+
+SEED, FPS = 0, 20
+CLIPS = {"train": 400, "val": 40, "test": 80}
+IDENTITIES = {"train": 60, "val": 8, "test": 16, "prior": 24}
+FIRST_IDENTITY = {"train": 0, "val": 60, "test": 68, "prior": 84}
+POSES, POSES_A_WINDOW = 20_000, 8
+
+
+@cache
+def body(identity: int) -> Body:
+    return Body(sample_identity(np.random.default_rng([SEED, 1, identity])))
+
+
+def _light(azimuth: float, rng) -> Light:
+    a, e = np.radians(azimuth) + rng.uniform(-1.2, 1.2), np.radians(rng.uniform(35, 70))
+    direction = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
+    warm = rng.uniform(-0.08, 0.08)
+    return Light(
+        direction,
+        rng.uniform(0.75, 1.05) * np.array([1 + warm, 1, 1 - warm]),
+        rng.uniform(0.4, 0.55) * np.array([1 - warm, 1, 1 + warm]),
+        rng.uniform(0.18, 0.3) * np.ones(3),
+    )
+
+
+def write_video(path: Path, frames: np.ndarray, crf: int) -> None:
+    """H.264 mp4 of uint8 frames (T, S, S, 3), one thread so that the bytes repeat."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width = stream.height = frames.shape[1]
+        stream.pix_fmt, stream.thread_count = "yuv420p", 1
+        stream.options = {"crf": str(crf), "preset": "veryslow"}
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def film(job: tuple) -> dict:
+    """Render clip ``number`` of ``split``; returns its row of truth."""
+    out, split, number = job
+    rng = np.random.default_rng([SEED, 2, FIRST_IDENTITY[split], number])
+    identity = FIRST_IDENTITY[split] + number % IDENTITIES[split]
+    choices = stretches(split)
+    stretch = choices[number % len(choices)]
+    motion = cut(stretch, rng)
+    person = body(identity)
+    shot = shoot(person, *retarget(motion, person), motion.facing(), rng, whole=True)
+    room, light = paint_room(shot.camera, rng), _light(shot.azimuth, rng)
+    images, covers = [], []
+    for rotation, position in zip(shot.rotation, shot.position, strict=True):
+        image, cover = render(person.parts, person.vertices(rotation, position), shot.camera, room, light, SIZE)
+        images.append(image)
+        covers.append(cover)
+    name = f"{number:03d}"
+    write_video(out / "videos" / split / f"{name}.mp4", _bytes(np.stack(images)), 18)
+    write_video(out / "masks" / split / f"{name}.mp4", _bytes(np.repeat(np.stack(covers)[..., None], 3, -1)), 28)
+    return dict(
+        clip=name,
+        split=split,
+        source=motion.source,
+        take=stretch.take,
+        start=stretch.start,
+        keypoints=shot.keypoints,
+        identity=identity,
+        appearance=person.appearance(),
+        turned=shot.turned,
+        elevation=shot.elevation,
+    )
+
+
+def _bytes(image: np.ndarray) -> np.ndarray:
+    return (image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def draw_prior(name: str) -> dict:
+    """Poses of clips that nobody filmed: same rule, other bodies, cameras and moments.
+
+    ``matched`` draws from the prior stretches of both sources, as often as the videos do.
+    ``other`` draws from source B alone, for videos of source A; its few stretches are recombined
+    (legs of one, trunk of another) half of the time.
+    """
+    rng = np.random.default_rng([SEED, 3, ("matched", "other").index(name)])
+    filmed = [takes()[s.take].source for s in stretches("train")]
+    keypoints, sources = [], []
+    with tqdm(total=POSES, desc=f"prior {name}", unit="pose") as bar:
+        while len(keypoints) < POSES:
+            source = filmed[rng.integers(len(filmed))] if name == "matched" else "deepmimic"
+            choices = stretches("prior", source)
+            motion = cut(choices[rng.integers(len(choices))], rng)
+            if name == "other" and rng.random() < 0.5:
+                motion = recombine(motion, cut(choices[rng.integers(len(choices))], rng))
+            person = body(FIRST_IDENTITY["prior"] + int(rng.integers(IDENTITIES["prior"])))
+            shot = shoot(person, *retarget(motion, person), motion.facing(), rng, whole=False)
+            seen = np.flatnonzero((abs(shot.turned) <= TURN) & (abs(shot.keypoints - 63.5) < 63.5).all((1, 2)))
+            chosen = rng.permutation(seen)[: min(POSES_A_WINDOW, POSES - len(keypoints))]
+            keypoints += list(shot.keypoints[chosen])
+            sources += [source] * len(chosen)
+            bar.update(len(chosen))
+    return dict(keypoints=np.stack(keypoints).astype(np.float32).round(2), source=np.array(sources))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "people")
+    parser.add_argument("--fraction", type=float, default=1.0, help="render only this share of the clips, to try things out")
+    args = parser.parse_args()
+    common = dict(joint_names=np.array(JOINT_NAMES), frame_size=np.array(SIZE))
+    jobs = [(args.out, s, i) for s, n in CLIPS.items() for i in range(round(n * args.fraction))]
+    jobs.sort(key=lambda j: (j[1], j[2] % IDENTITIES[j[1]]))  # one person after another: bodies are cached
+    with multiprocessing.Pool(2) as pool:
+        rows = list(tqdm(pool.imap(film, jobs, chunksize=4), total=len(jobs), desc="clips", unit="clip"))
+    rows.sort(key=lambda r: (list(CLIPS).index(r["split"]), r["clip"]))
+    with open(args.out / "clips.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, ["split", "clip", "source", "take", "start"], extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    (args.out / "truth").mkdir(exist_ok=True)
+    for split in CLIPS:
+        own = [r for r in rows if r["split"] == split]
+        columns = {k: np.stack([r[k] for r in own]) for k in ("clip", "keypoints", "identity", "appearance", "turned", "elevation")}
+        columns["keypoints"] = columns["keypoints"].astype(np.float32).round(2)
+        for k in ("appearance", "turned", "elevation"):
+            columns[k] = columns[k].astype(np.float32).round(3)
+        np.savez_compressed(args.out / "truth" / f"{split}.npz", appearance_names=np.array(APPEARANCE), **columns, **common)
+    (args.out / "priors").mkdir(exist_ok=True)
+    for name in ("matched", "other"):
+        np.savez_compressed(args.out / "priors" / f"{name}.npz", **draw_prior(name), **common)
+    files = sorted(p for p in args.out.rglob("*") if p.is_file() and p.name != "SHA256SUMS")
+    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(args.out).as_posix()}\n" for p in files]
+    (args.out / "SHA256SUMS").write_text("".join(lines))
+
+
+if __name__ == "__main__":
+    main()

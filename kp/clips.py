@@ -1,0 +1,133 @@
+"""Unlabelled videos: a folder of clips → frame pairs. Nothing here can read ground truth.
+
+A video set is a folder::
+
+    videos/<split>/<clip>.mp4     square frames, one subject, static camera
+    masks/<split>/<clip>.mp4      optional: white where the subject is
+    clips.csv                     optional: split,clip,source,... one line a clip
+
+Further sets (faces, other cameras, your own footage) are further folders of this shape.
+"""
+
+import csv
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from tqdm import tqdm
+
+from kp.errors import KpError
+
+
+def read_video(path: Path) -> UInt8[np.ndarray, "t h w 3"]:
+    """All frames of a video, RGB. KpError names the file if it is missing, damaged, or has under two frames."""
+    if not path.is_file():
+        raise KpError(f"{path}: no such video; check the folder, or restore it with 'git checkout' or 'make data'")
+    try:
+        with av.open(str(path)) as container:
+            promised = container.streams.video[0].frames
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    except (av.error.FFmpegError, IndexError) as error:
+        raise KpError(f"{path}: not a readable video ({error}); it may be cut short: copy or render it again") from error
+    if promised and len(frames) != promised:
+        raise KpError(f"{path}: only {len(frames)} of {promised} frames can be read; the file is cut short: copy or render it again")
+    if len(frames) < 2:
+        raise KpError(f"{path}: has {len(frames)} frame; a clip needs at least 2, since frames are compared in pairs")
+    return np.stack(frames)
+
+
+def shrink(frames: UInt8[np.ndarray, "t h w c"], size: int) -> UInt8[np.ndarray, "t {size} {size} c"]:
+    """Resize whole frames with antialiasing."""
+    if frames.shape[1:3] == (size, size):
+        return frames
+    x = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+    x = F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
+    return x.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips of one split in memory. ``frames``: one (t, s, s, 3) uint8 tensor a clip; ``sources``: a label a clip."""
+
+    names: list[str]
+    sources: list[str]
+    frames: list[Tensor]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def size(self) -> int:
+        return self.frames[0].shape[1]
+
+    def pairs(self, count: int, generator: torch.Generator) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3 s s"]]:
+        """``count`` random pairs (x, x') of two different frames of one clip, in [-1, 1]."""
+        clip = torch.randint(len(self), (count,), generator=generator).tolist()
+        draw = torch.rand(count, 2, generator=generator).tolist()
+        first, second = [], []
+        for c, (a, b) in zip(clip, draw, strict=True):
+            n = len(self.frames[c])
+            i = int(a * n)
+            j = (i + 1 + int(b * (n - 1))) % n  # never i itself: from the frame itself Ψ could copy
+            first.append(self.frames[c][i])
+            second.append(self.frames[c][j])
+        return to_images(torch.stack(first)), to_images(torch.stack(second))
+
+
+def to_images(frames: UInt8[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
+    """uint8 frames → what the networks read: channels first, in [-1, 1], ``channels_last`` in memory."""
+    return frames.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def read_labels(root: Path) -> dict[tuple[str, str], str]:
+    """(split, clip) → motion source, from clips.csv; empty if there is none."""
+    path = root / "clips.csv"
+    if not path.is_file():
+        return {}
+    with open(path, newline="") as file:
+        return {(row["split"], row["clip"]): row["source"] for row in csv.DictReader(file)}
+
+
+def load_clips(root: Path, split: str, size: int, background: bool = False, source: str = "", progress: bool = True) -> Clips:
+    """Read the clips of a split, shrink them to ``size`` and, unless ``background``, black out all but the subject.
+
+    ``source`` keeps the clips of one motion source only ("" = all). KpError names the file when a video
+    or mask is missing or damaged, frames are not square, smaller than ``size`` or of mixed sizes.
+    """
+    folder = root / "videos" / split
+    labels = read_labels(root)
+    listed = sorted(clip for (s, clip) in labels if s == split)
+    names = listed or sorted(p.stem for p in folder.glob("*.mp4"))
+    names = [n for n in names if source in ("", labels.get((split, n), ""))]
+    if not names:
+        wanted = f" of source '{source}'" if source else ""
+        raise KpError(f"{folder}: no clips{wanted}; expected videos/{split}/*.mp4 below {root}")
+
+    def load(name: str) -> tuple[tuple[int, ...], Tensor]:
+        path = folder / f"{name}.mp4"
+        frames = read_video(path)
+        if frames.shape[1] != frames.shape[2] or frames.shape[1] < size:
+            h, w = frames.shape[1:3]
+            raise KpError(f"{path}: frames are {w}×{h}; kp needs square frames of at least {size} pixels: crop around the subject")
+        if not background:
+            mask_path = root / "masks" / split / f"{name}.mp4"
+            mask = read_video(mask_path)
+            if mask.shape != frames.shape:
+                raise KpError(f"{mask_path}: {mask.shape[:3]} frames × height × width, its video has {frames.shape[:3]}; make them equal")
+            frames = (frames * (mask[..., :1] / np.float32(255))).astype(np.uint8)
+        return frames.shape[1:3], torch.from_numpy(shrink(frames, size))
+
+    with ThreadPoolExecutor(2) as pool:
+        bar = tqdm(pool.map(load, names), total=len(names), desc=f"reading {split} clips", unit="clip", disable=not progress, leave=False)
+        loaded = list(bar)
+    shapes = {shape for shape, _ in loaded}
+    if len(shapes) > 1:
+        odd = next(n for n, (shape, _) in zip(names, loaded, strict=True) if shape != loaded[0][0])
+        raise KpError(f"{folder / odd}.mp4: its frame size differs from {names[0]}.mp4; bring all clips of a set to one size")
+    return Clips(names, [labels.get((split, n), "") for n in names], [frames for _, frames in loaded])

@@ -1,0 +1,187 @@
+"""All settings of a run: one frozen tree that is the configuration, the command line and the saved record.
+
+Presets are the functions at the end; their docstrings say what they cost and what they reach.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from kp.errors import KpError
+from kp.render import Profile
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is learnt from."""
+
+    videos: Path = Path("data/people")
+    """Folder of the video set (see kp/clips.py)."""
+    prior: str = "matched"
+    """Pose prior: the name of a file in <videos>/priors, without .npz."""
+    source: str = ""
+    """Use only clips of this motion source ("" = all)."""
+    background: bool = False
+    """Keep the background instead of blacking out all but the subject."""
+    size: int = 64
+    """Training resolution, pixels a side."""
+    skeleton: str = "body"
+    """Topology: body, human36m or face."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Sizes of Φ, η, Ψ, D and the look of β's drawings."""
+
+    width: int = 16
+    """Channels of the first stage of Φ and Ψ (the paper: 32)."""
+    regressor: Literal["official", "unet"] = "unet"
+    """η: the official network, or a small U-shaped one that learns faster."""
+    regressor_width: int = 16
+    """Channels of the first stage of η (the paper: 32)."""
+    discriminator_width: int = 32
+    """Channels of the first layer of D (the paper: 64)."""
+    scales: int = 2
+    """Image sizes at which D looks (the paper: 3)."""
+    official_init: bool = False
+    """Start from N(0, 0.02) as the official code does, instead of PyTorch's default (D always starts so)."""
+    sigma: float = 0.2
+    """Width of the drawn lines: the picture falls to 1/e at distance σ²."""
+    profile: Profile = "exponential"
+    """Cross-section of the drawn lines."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """The method's choices, each of which the ablations switch."""
+
+    decoder_reads: Literal["keypoints", "skeleton"] = "keypoints"
+    """What Ψ sees of the pose: the redrawn keypoints β(η(y)), or y itself (no bottleneck: appearance leaks)."""
+    second_frame: bool = True
+    """Whether Ψ sees another frame of the video."""
+    finetune_regressor: bool = True
+    """Whether η goes on learning beside Φ."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Weights of the losses."""
+
+    perceptual: float = 10.0
+    """Reconstruction, on Ψ and, through β and η, Φ."""
+    adversarial: float = 10.0
+    """Likeness of Φ's skeleton images to the prior's, on Φ (0 switches D off)."""
+    regressor_real: float = 0.9
+    """η on drawn prior poses, whose keypoints are known."""
+    regressor_fake: float = 0.1
+    """η on Φ's skeleton images: redrawing them must give them back."""
+    features: Literal["pixels", "vgg19"] = "pixels"
+    """Γ: a pyramid of pixels, or VGG-19 from a file."""
+    vgg_weights: Path = Path("vgg19.pt")
+    """State dict of VGG-19's convolutions, for 0..255 RGB input."""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """Adam, batches, learning rates and their course."""
+
+    steps: int = 1000
+    """Steps of the main training."""
+    batch: int = 16
+    """Frame pairs, and prior poses, a step."""
+    lr: float = 1e-3
+    """Peak learning rate of Φ and Ψ."""
+    lr_discriminator: float = 2e-4
+    """Learning rate of D."""
+    lr_regressor: float = 1e-4
+    """Learning rate of η beside Φ."""
+    schedule: Literal["constant", "one-cycle"] = "one-cycle"
+    """Course of the learning rates: constant, or a linear rise over the first tenth and a cosine fall."""
+    pretrain_steps: int = 2000
+    """Steps in which η alone first learns to read drawn poses."""
+    pretrain_lr: float = 2e-3
+    """Peak learning rate of that (always one-cycle)."""
+    average: float = 0.99
+    """Decay of the running mean of Φ's and η's weights, which predicts (0 = the last weights)."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run of kp."""
+
+    data: Data = field(default_factory=Data)
+    network: Network = field(default_factory=Network)
+    method: Method = field(default_factory=Method)
+    loss: Loss = field(default_factory=Loss)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    seed: int = 0
+    """Seed of every random choice."""
+
+    def __post_init__(self):
+        size, smallest = self.data.size, 32 << (self.network.scales - 1)
+        if size % 8 or size < smallest:
+            raise KpError(f"data.size is {size}; with network.scales {self.network.scales} it must be a multiple of 8 and at least {smallest}")
+        for name in ("steps", "batch", "pretrain_steps"):
+            if getattr(self.optimizer, name) < (name == "batch"):
+                raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must not be negative")
+        if not 0 <= self.optimizer.average < 1:
+            raise KpError(f"optimizer.average is {self.optimizer.average}; it must be in [0, 1)")
+
+
+def smoke(videos: Path = Path("data/people")) -> Config:
+    """A few tiny steps, to see that everything runs: under a minute on two cores, learns next to nothing."""
+    return Config(
+        data=Data(videos=videos, size=32),
+        network=Network(width=4, regressor_width=8, discriminator_width=8, scales=1),
+        optimizer=Optimizer(steps=12, batch=4, pretrain_steps=30),
+    )
+
+
+def laptop(videos: Path = Path("data/people")) -> Config:
+    """64 px on two cores without a GPU."""
+    return Config(data=Data(videos=videos))
+
+
+def paper(videos: Path = Path("data/people")) -> Config:
+    """128 px with the official sizes, weights and constant learning rates; for a GPU.
+
+    Nobody has measured its score yet: on two cores a step takes many seconds. The official
+    perceptual features need a file that kp does not ship: ``--loss.features vgg19 --loss.vgg-weights FILE``.
+    """
+    return Config(
+        data=Data(videos=videos, size=128),
+        network=Network(32, "official", 32, 64, 3, official_init=True),
+        optimizer=Optimizer(
+            steps=300_000, batch=16, lr=2e-4, lr_regressor=2e-4, schedule="constant", pretrain_steps=50_000, pretrain_lr=2e-4, average=0.0
+        ),
+    )
+
+
+PRESETS = {"smoke": smoke, "laptop": laptop, "paper": paper}
+
+
+def find_preset(name: str):
+    """The preset function called ``name``; KpError lists those there are."""
+    if name not in PRESETS:
+        raise KpError(f"unknown preset '{name}'; use one of: {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def to_json(config: Config) -> str:
+    return json.dumps(dataclasses.asdict(config), indent=2, default=Path.as_posix) + "\n"
+
+
+def from_json(text: str) -> Config:
+    """The inverse of :func:`to_json`; KpError for unknown or missing fields."""
+
+    def build(kind, values: dict):
+        known = {f.name: f for f in dataclasses.fields(kind)}
+        if set(values) != set(known):
+            raise KpError(f"config record does not fit this version of kp: {kind.__name__} has {sorted(known)}, the record {sorted(values)}")
+        make = {"data": Data, "network": Network, "method": Method, "loss": Loss, "optimizer": Optimizer}
+        parsed = {k: build(make[k], v) if k in make else Path(v) if known[k].type is Path else v for k, v in values.items()}
+        return kind(**parsed)
+
+    return build(Config, json.loads(text))

@@ -1,0 +1,97 @@
+"""One step of the method: how a frame pair and unpaired poses flow through the parts, and every loss.
+
+    y  = Φ(x)            skeleton image of frame x
+    p  = η(y)            its keypoints
+    y* = β(p)            redrawn: nothing but geometry survives
+    x̂  = Ψ(y*, x')       the frame again, appearance taken from another frame x' of the video
+    D(y) against D(β(p̄)) with p̄ drawn from the unpaired poses
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from kp.config import Config
+from kp.networks import Decoder, Discriminator, Encoder, Regressor, UNetRegressor, official_init
+from kp.perceptual import VGG19, PerceptualLoss, PixelPyramid
+from kp.render import render_skeleton
+from kp.skeleton import find_skeleton
+
+
+class Model(nn.Module):
+    """Φ, η, Ψ and D with the skeleton they share. Images are (b, 3, s, s) in [-1, 1]."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        net = config.network
+        self.config = config
+        self.skeleton = find_skeleton(config.data.skeleton)
+        joints = len(self.skeleton)
+        self.encoder = Encoder(net.width)
+        self.regressor = (Regressor if net.regressor == "official" else UNetRegressor)(joints, net.regressor_width)
+        self.decoder = Decoder(net.width, config.method.second_frame)
+        self.discriminator = Discriminator(net.discriminator_width, net.scales)
+        official_init(self if net.official_init else self.discriminator)
+        self.to(memory_format=torch.channels_last)
+
+    def draw(self, keypoints: Float[Tensor, "b k 2"]) -> Float[Tensor, "b 1 s s"]:
+        """β at the training size."""
+        net = self.config.network
+        return render_skeleton(keypoints, self.skeleton.edge_indices, self.config.data.size, net.sigma, net.profile)
+
+    def forward(self, image: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b k 2"]:
+        """η(Φ(x)): all that is needed once trained."""
+        return self.regressor(self.encoder(image))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one frame pair became: skeleton image y, keypoints p, redrawn y*, reconstruction x̂."""
+
+    skeleton: Float[Tensor, "b 1 s s"]
+    keypoints: Float[Tensor, "b k 2"]
+    redrawn: Float[Tensor, "b 1 s s"]
+    reconstruction: Float[Tensor, "b 3 s s"]
+
+
+def run(model: Model, frame: Float[Tensor, "b 3 s s"], other: Float[Tensor, "b 3 s s"]) -> Pass:
+    """x, x' → y, p, y*, x̂. Without the bottleneck Ψ reads y in the place of y*."""
+    skeleton = model.encoder(frame)
+    keypoints = model.regressor(skeleton)
+    redrawn = model.draw(keypoints)
+    seen = redrawn if model.config.method.decoder_reads == "keypoints" else skeleton
+    return Pass(skeleton, keypoints, redrawn, model.decoder(seen, other))
+
+
+def least_squares(scores: list[Tensor], target: float) -> Float[Tensor, ""]:
+    """Least-squares GAN loss, mean over patches, then over scales."""
+    return torch.stack([((s - target) ** 2).mean() for s in scores]).mean()
+
+
+def generator_loss(model: Model, perceptual: PerceptualLoss, made: Pass, frame: Float[Tensor, "b 3 s s"]) -> dict[str, Tensor]:
+    """Terms for Φ and Ψ: reconstruction ‖Γ(x̂) − Γ(x)‖² and (D(y) − 1)², unweighted."""
+    terms = {"perceptual": perceptual(made.reconstruction, frame)}
+    if model.config.loss.adversarial:
+        terms["adversarial"] = least_squares(model.discriminator(made.skeleton), 1.0)
+    return terms
+
+
+def discriminator_loss(model: Model, real: Float[Tensor, "b 1 s s"], fake: Float[Tensor, "b 1 s s"]) -> Float[Tensor, ""]:
+    """½ [(D(β(p̄)) − 1)² + D(y)²]; the official code's labels (real 1, fake 0)."""
+    return 0.5 * (least_squares(model.discriminator(real), 1.0) + least_squares(model.discriminator(fake.detach()), 0.0))
+
+
+def regressor_loss(model: Model, poses: Float[Tensor, "b k 2"], drawn: Float[Tensor, "b 1 s s"], skeleton: Float[Tensor, "b 1 s s"]) -> Float[Tensor, ""]:
+    """0.9 ‖η(β(p̄)) − p̄‖² + 0.1 ‖β(η(y)) − y‖², y detached: only η learns from it."""
+    weights, fixed = model.config.loss, skeleton.detach()
+    real = F.mse_loss(model.regressor(drawn), poses)
+    fake = F.mse_loss(model.draw(model.regressor(fixed)), fixed)
+    return weights.regressor_real * real + weights.regressor_fake * fake
+
+
+def make_perceptual(config: Config) -> PerceptualLoss:
+    """Γ as the configuration names it."""
+    return PerceptualLoss(VGG19(config.loss.vgg_weights) if config.loss.features == "vgg19" else PixelPyramid())

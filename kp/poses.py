@@ -1,0 +1,74 @@
+"""Unpaired pose priors: 2-D poses that belong to no image of the videos, and their augmentation."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kp.coordinates import from_pixels, resize_pixels
+from kp.errors import KpError
+from kp.skeleton import Skeleton, check_joints
+
+
+@dataclass(frozen=True)
+class Poses:
+    """``keypoints`` (n, k, 2) in [-1, 1]; ``sources``: a motion-source label a pose."""
+
+    keypoints: Float[Tensor, "n k 2"]
+    sources: list[str]
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
+        return self.keypoints[torch.randint(len(self), (count,), generator=generator)]
+
+
+def read_npz(path: Path, fields: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Named arrays of an .npz file; KpError if it is missing, damaged or lacks a field."""
+    if not path.is_file():
+        raise KpError(f"{path}: no such file; check the path, or rebuild the data with 'make data'")
+    try:
+        with np.load(path) as file:
+            return {field: file[field] for field in fields}
+    except KeyError as error:
+        raise KpError(f"{path}: has no array {error.args[0]!r}; expected: {', '.join(fields)}") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise KpError(f"{path}: not a readable .npz file ({error}); copy or make it again") from error
+
+
+def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:
+    """Read a prior: ``keypoints`` (n, k, 2) in pixel indices of a ``frame_size`` image, ``joint_names``, ``source``.
+
+    ``size`` is the training resolution: resizing an image moves pixel centres by a fraction of a
+    pixel, and the poses follow. KpError names the file for unknown joints, wrong shapes, NaNs.
+    """
+    data = read_npz(path, ("keypoints", "joint_names", "frame_size", "source"))
+    check_joints(skeleton, [str(n) for n in data["joint_names"]], path)
+    pixels = torch.from_numpy(np.asarray(data["keypoints"], np.float32))
+    if pixels.ndim != 3 or pixels.shape[1:] != (len(skeleton), 2) or not len(pixels):
+        raise KpError(f"{path}: keypoints have shape {tuple(pixels.shape)}; expected (poses ≥ 1, {len(skeleton)}, 2)")
+    broken = ~pixels.isfinite().all(-1).all(-1)
+    if broken.any():
+        first = int(broken.nonzero()[0])
+        raise KpError(f"{path}: {int(broken.sum())} poses hold NaN or infinite values, the first is number {first}; remove them")
+    old = int(data["frame_size"])
+    return Poses(from_pixels(resize_pixels(pixels, old, size), size), [str(s) for s in data["source"]])
+
+
+def augment(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
+    """Random rotation (±9°), scale (0.85–1.15), shift (±0.1) and left-right reflection of each pose.
+
+    For teaching η about more poses than the prior holds; D always sees the prior as it is.
+    """
+    n = len(keypoints)
+    draw = lambda *shape: torch.rand(n, *shape, generator=generator)
+    angle, scale, shift = (draw(1) - 0.5) * 0.3, 0.85 + 0.3 * draw(1, 1), (draw(1, 2) - 0.5) * 0.2
+    x, y = keypoints[..., 0], keypoints[..., 1]
+    turned = torch.stack([x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos()], -1) * scale + shift
+    reflected = turned[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
+    return torch.where(draw(1, 1) < 0.5, reflected, turned)

@@ -1,0 +1,122 @@
+"""Topologies: which joints a pose has, which edges are drawn, which joints mirror each other."""
+
+from dataclasses import dataclass
+
+from kp.errors import KpError
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A named topology.
+
+    ``joints``: K names, in the order of every keypoint array. ``edges``: pairs of names, drawn as
+    line segments. ``mirror_pairs``: names exchanged by a left-right reflection of the subject.
+    Raises KpError if an edge or a pair names an unknown joint.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...]
+    mirror_pairs: tuple[tuple[str, str], ...]
+
+    def __post_init__(self):
+        for pair in (*self.edges, *self.mirror_pairs):
+            for joint in pair:
+                self.index(joint)
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    def index(self, joint: str) -> int:
+        """Position of a joint in keypoint arrays; KpError if the skeleton has no such joint."""
+        if joint not in self.joints:
+            raise KpError(f"skeleton '{self.name}' has no joint '{joint}'; it has: {', '.join(self.joints)}")
+        return self.joints.index(joint)
+
+    @property
+    def edge_indices(self) -> list[tuple[int, int]]:
+        """Edges as index pairs."""
+        return [(self.index(a), self.index(b)) for a, b in self.edges]
+
+    @property
+    def flip(self) -> list[int]:
+        """Permutation f with ``keypoints[..., f, :]`` carrying the left-right exchanged names."""
+        order = list(range(len(self)))
+        for a, b in self.mirror_pairs:
+            i, j = self.index(a), self.index(b)
+            order[i], order[j] = j, i
+        return order
+
+
+def _sides(*parts: str) -> tuple[tuple[str, str], ...]:
+    return tuple((f"left_{p}", f"right_{p}") for p in parts)
+
+
+BODY = Skeleton(
+    "body",
+    (
+        "pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine", "neck",
+        "head", "head_top", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
+    ),
+    (
+        ("pelvis", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
+        ("pelvis", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
+        ("pelvis", "spine"), ("spine", "neck"), ("neck", "head"), ("head", "head_top"),
+        ("neck", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
+        ("neck", "right_shoulder"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
+    ),
+    _sides("hip", "knee", "ankle", "shoulder", "elbow", "wrist"),
+)  # fmt: skip
+
+_LEG, _ARM = ("hip", "knee", "ankle", "ball", "toes"), ("clavicle", "shoulder", "elbow", "wrist", "wrist_2", "thumb", "little", "little_2")
+
+HUMAN36M = Skeleton(
+    "human36m",
+    ("hip", *(f"right_{j}" for j in _LEG), *(f"left_{j}" for j in _LEG))
+    + ("pelvis", "thorax", "neck", "head", "head_back")
+    + (*(f"left_{j}" for j in _ARM), *(f"right_{j}" for j in _ARM)),
+    tuple(
+        (f"{side}_{a}", f"{side}_{b}")
+        for side in ("right", "left")
+        for a, b in (("hip", "knee"), ("knee", "ankle"), ("ankle", "toes"), ("shoulder", "elbow"), ("elbow", "wrist"))
+    )
+    + (("right_hip", "pelvis"), ("left_hip", "pelvis"), ("neck", "pelvis"), ("head_back", "neck"))
+    + (("left_shoulder", "neck"), ("right_shoulder", "neck")),
+    _sides(*_LEG, *_ARM),
+)
+"""Human3.6M's 32 joints with the 16 edges that the official configuration draws (``human36m_simple2``)."""
+
+
+def _chain(first: int, last: int, closed: bool = False) -> tuple[tuple[str, str], ...]:
+    links = [(i, i + 1) for i in range(first, last)] + ([(last, first)] if closed else [])
+    return tuple((str(a), str(b)) for a, b in links)
+
+
+_FACE_PAIRS = [(i, 16 - i) for i in range(8)] + [(17 + i, 26 - i) for i in range(5)] + [(31, 35), (32, 34), (36, 45), (37, 44)]
+_FACE_PAIRS += [(38, 43), (39, 42), (40, 47), (41, 46), (48, 54), (49, 53), (50, 52), (55, 59), (56, 58), (60, 64), (61, 63), (65, 67)]
+
+FACE = Skeleton(
+    "face",
+    tuple(str(i) for i in range(68)),
+    _chain(0, 16) + _chain(17, 21) + _chain(22, 26) + _chain(27, 30) + _chain(31, 35)
+    + _chain(36, 41, True) + _chain(42, 47, True) + _chain(48, 59, True) + _chain(60, 67, True),
+    tuple((str(a), str(b)) for a, b in _FACE_PAIRS),
+)  # fmt: skip
+"""The 68 points of the 300-W markup (jaw 0–16, brows, nose, eyes, lips), joined into 63 edges."""
+
+
+def find_skeleton(name: str) -> Skeleton:
+    """The topology called ``name``; KpError lists those there are."""
+    known = {s.name: s for s in (BODY, HUMAN36M, FACE)}
+    if name not in known:
+        raise KpError(f"unknown skeleton '{name}'; use one of: {', '.join(known)}")
+    return known[name]
+
+
+def check_joints(skeleton: Skeleton, names: list[str], path) -> None:
+    """KpError unless ``names``, read from file ``path``, are the skeleton's joints in its order."""
+    for name in names:
+        if name not in skeleton.joints:
+            raise KpError(f"{path}: unknown joint '{name}'; skeleton '{skeleton.name}' has: {', '.join(skeleton.joints)}")
+    if tuple(names) != skeleton.joints:
+        raise KpError(f"{path}: joints are not those of skeleton '{skeleton.name}' in order; expected: {', '.join(skeleton.joints)}")

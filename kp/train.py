@@ -1,0 +1,178 @@
+"""The one training loop: first η alone on drawn poses, then Φ, Ψ, D and η together.
+
+Leaves in the run folder: ``config.json``, ``metrics.jsonl`` (one line every ``LOG_EVERY`` steps)
+and ``checkpoint.pt``. Started again on the same folder, it continues to the same bits.
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from kp.clips import Clips, load_clips
+from kp.config import Config, to_json
+from kp.errors import KpError
+from kp.model import discriminator_loss, generator_loss, regressor_loss, run
+from kp.poses import Poses, augment, load_poses
+from kp.skeleton import find_skeleton
+from kp.state import State, learning_rate, load_state, save_checkpoint
+
+LOG_EVERY, SAVE_EVERY = 25, 250
+
+
+@contextmanager
+def frozen(*nets: nn.Module) -> Iterator[None]:
+    """Gradients pass through these networks but do not reach their weights."""
+    for net in nets:
+        net.requires_grad_(False)
+    yield
+    for net in nets:
+        net.requires_grad_(True)
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor, lr: float) -> None:
+    """One step of Adam with the gradient's norm clipped to 1, separately for each optimiser."""
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(weights, 1.0)
+    optimizer.step()
+
+
+def batch_on(state: State, tensor: Tensor) -> Tensor:
+    return tensor.to(state.device, memory_format=torch.channels_last if tensor.ndim == 4 else torch.contiguous_format)
+
+
+def pretrain_step(state: State, poses: Poses) -> dict[str, float]:
+    """η learns to read drawings of augmented prior poses: ‖η(β(p̄)) − p̄‖²."""
+    rates, model = state.config.optimizer, state.model
+    target = batch_on(state, augment(poses.sample(rates.batch, state.generator), model.skeleton, state.generator))
+    loss = F.mse_loss(model.regressor(model.draw(target)), target)
+    descend(state.optimizers["pretrain"], loss, learning_rate(rates.pretrain_lr, state.pretrain_step, rates.pretrain_steps, "one-cycle"))
+    state.pretrain_step += 1
+    return dict(regressor=loss.item())
+
+
+def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
+    """Φ and Ψ, then D, then η take one step each, all from the same forward pass."""
+    config, model, optimizers = state.config, state.model, state.optimizers
+    rates, weights = config.optimizer, config.loss
+    rate = lambda peak: learning_rate(peak, state.step, rates.steps, rates.schedule)
+    frame, other = (batch_on(state, x) for x in clips.pairs(rates.batch, state.generator))
+    target = batch_on(state, poses.sample(rates.batch, state.generator))
+    drawn = model.draw(target)
+
+    with frozen(model.regressor, model.discriminator):
+        made = run(model, frame, other)
+        terms = generator_loss(model, state.perceptual, made, frame)
+        total = sum(getattr(weights, name) * term for name, term in terms.items())
+        descend(optimizers["generator"], total, rate(rates.lr))
+    if weights.adversarial:
+        terms["discriminator"] = discriminator_loss(model, drawn, state.pool.exchange(made.skeleton, state.generator))
+        descend(optimizers["discriminator"], terms["discriminator"], rate(rates.lr_discriminator))
+    if config.method.finetune_regressor:
+        terms["regressor"] = regressor_loss(model, target, drawn, made.skeleton)
+        descend(optimizers["regressor"], terms["regressor"], rate(rates.lr_regressor))
+    state.step += 1
+    state.update_average()
+    terms["spread"] = made.keypoints.detach().std(0).mean()  # over the batch: 0 when every image gets one pose
+    return {name: term.item() for name, term in terms.items()}
+
+
+def open_run(config: Config, out: Path, device: torch.device) -> State:
+    """The state to continue from: the folder's checkpoint if it has one for this configuration, else a fresh one."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not (out / "checkpoint.pt").exists():
+            (out / "config.json").write_text(to_json(config))
+            (out / "metrics.jsonl").write_text("")
+            return State(config, device)
+    except OSError as error:
+        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    state = load_state(out / "checkpoint.pt", device)
+    if state.config != config:
+        changed = [f.name for f in dataclasses.fields(Config) if getattr(config, f.name) != getattr(state.config, f.name)]
+        raise KpError(f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete it")
+    kept = [line for line in (out / "metrics.jsonl").read_text().splitlines() if _before(json.loads(line), state)]
+    (out / "metrics.jsonl").write_text("".join(line + "\n" for line in kept))
+    return state
+
+
+def _before(line: dict, state: State) -> bool:
+    return line["step"] <= (state.pretrain_step if line["phase"] == "pretrain" else state.step)
+
+
+def train(
+    config: Config,
+    out: Path,
+    clips: Clips | None = None,
+    poses: Poses | None = None,
+    device: str = "cpu",
+    pretrained: Path | None = None,
+    on_step: Callable[[State], None] | None = None,
+    stop_after: int | None = None,
+) -> State:
+    """Train, or continue, the run in folder ``out``; returns its final state.
+
+    clips, poses: loaded from ``config.data`` unless given. pretrained: another run's checkpoint whose
+    pre-trained η to start from (same networks), instead of pre-training again. on_step: called after every step
+    of the main training. stop_after: return after that many steps of this call, as if interrupted.
+    KpError for unusable data, an unwritable folder, or a folder that holds another run.
+    """
+    data = config.data
+    state = open_run(config, out, torch.device(device))
+    if poses is None:
+        poses = load_poses(data.videos / "priors" / f"{data.prior}.npz", find_skeleton(data.skeleton), data.size)
+    if clips is None:
+        clips = load_clips(data.videos, "train", data.size, data.background, data.source)
+    if pretrained is not None and state.pretrain_step == 0:
+        adopt_regressor(state, pretrained)
+    for net in (state.model, state.average, state.first_regressor):
+        net.train()
+    started, done = time.perf_counter(), 0
+    phases = (("pretrain", config.optimizer.pretrain_steps), ("train", config.optimizer.steps))
+    with open(out / "metrics.jsonl", "a") as log:
+        for phase, steps in phases:
+            counter = "pretrain_step" if phase == "pretrain" else "step"
+            bar = tqdm(total=steps, initial=getattr(state, counter), desc=f"{phase:8s}", unit="step", mininterval=1.0)
+            while getattr(state, counter) < steps and done != stop_after:
+                if phase == "pretrain":
+                    terms = pretrain_step(state, poses)
+                else:
+                    terms = train_step(state, clips, poses)
+                    if on_step:
+                        on_step(state)
+                step, done = getattr(state, counter), done + 1
+                bar.update()
+                if step % LOG_EVERY == 0 or step == steps:
+                    bar.set_postfix({k: f"{v:.3g}" for k, v in terms.items()}, refresh=False)
+                    log.write(json.dumps(dict(phase=phase, step=step, seconds=round(time.perf_counter() - started, 2), **terms)) + "\n")
+                    log.flush()
+                if phase == "pretrain" and step == steps:
+                    state.finish_pretraining()
+                if step % SAVE_EVERY == 0 or step == steps:
+                    save_checkpoint(state.state_dict(), out / "checkpoint.pt")
+            bar.close()
+    if done == stop_after:
+        save_checkpoint(state.state_dict(), out / "checkpoint.pt")
+    return state
+
+
+def adopt_regressor(state: State, checkpoint: Path) -> None:
+    """Start from the pre-trained η of another run; pre-training then counts as done."""
+    other = load_state(checkpoint, state.device)
+    try:
+        state.model.regressor.load_state_dict(other.first_regressor.state_dict())
+    except RuntimeError as error:
+        raise KpError(f"{checkpoint}: its η has another size or skeleton; pre-train again or use the same network settings") from error
+    state.pretrain_step = state.config.optimizer.pretrain_steps
+    state.finish_pretraining()

@@ -122,7 +122,9 @@ class Config:
     def __post_init__(self):
         size, smallest = self.data.size, 32 << (self.network.scales - 1)
         if size % 8 or size < smallest:
-            raise KpError(f"data.size is {size}; with network.scales {self.network.scales} it must be a multiple of 8 and at least {smallest}")
+            raise KpError(
+                f"data.size is {size}; with network.scales {self.network.scales} it must be a multiple of 8 and at least {smallest}"
+            )
         for name in ("steps", "batch", "pretrain_steps"):
             if getattr(self.optimizer, name) < (name == "batch"):
                 raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must not be negative")
@@ -179,7 +181,9 @@ def from_json(text: str) -> Config:
     def build(kind, values: dict):
         known = {f.name: f for f in dataclasses.fields(kind)}
         if set(values) != set(known):
-            raise KpError(f"config record does not fit this version of kp: {kind.__name__} has {sorted(known)}, the record {sorted(values)}")
+            raise KpError(
+                f"config record does not fit this version of kp: {kind.__name__} has {sorted(known)}, the record {sorted(values)}"
+            )
         make = {"data": Data, "network": Network, "method": Method, "loss": Loss, "optimizer": Optimizer}
         parsed = {k: build(make[k], v) if k in make else Path(v) if known[k].type is Path else v for k, v in values.items()}
         return kind(**parsed)

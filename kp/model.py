@@ -1,10 +1,10 @@
 """One step of the method: how a frame pair and unpaired poses flow through the parts, and every loss.
 
-    y  = Φ(x)            skeleton image of frame x
-    p  = η(y)            its keypoints
-    y* = β(p)            redrawn: nothing but geometry survives
-    x̂  = Ψ(y*, x')       the frame again, appearance taken from another frame x' of the video
-    D(y) against D(β(p̄)) with p̄ drawn from the unpaired poses
+y  = Φ(x)            skeleton image of frame x
+p  = η(y)            its keypoints
+y* = β(p)            redrawn: nothing but geometry survives
+x̂  = Ψ(y*, x')       the frame again, appearance taken from another frame x' of the video
+D(y) against D(β(p̄)) with p̄ drawn from the unpaired poses
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,9 @@ def discriminator_loss(model: Model, real: Float[Tensor, "b 1 s s"], fake: Float
     return 0.5 * (least_squares(model.discriminator(real), 1.0) + least_squares(model.discriminator(fake.detach()), 0.0))
 
 
-def regressor_loss(model: Model, poses: Float[Tensor, "b k 2"], drawn: Float[Tensor, "b 1 s s"], skeleton: Float[Tensor, "b 1 s s"]) -> Float[Tensor, ""]:
+def regressor_loss(
+    model: Model, poses: Float[Tensor, "b k 2"], drawn: Float[Tensor, "b 1 s s"], skeleton: Float[Tensor, "b 1 s s"]
+) -> Float[Tensor, ""]:
     """0.9 ‖η(β(p̄)) − p̄‖² + 0.1 ‖β(η(y)) − y‖², y detached: only η learns from it."""
     weights, fixed = model.config.loss, skeleton.detach()
     real = F.mse_loss(model.regressor(drawn), poses)

@@ -33,23 +33,23 @@ def trunk(inputs: int, outputs: int, width: int, norm: type = nn.BatchNorm2d) ->
 
 
 class Encoder(nn.Module):
-    """Φ: image x → skeleton image y, (b, 3, s, s) → (b, 1, s, s).
+    """Φ: image x → skeleton image y, (b, inputs, s, s) → (b, outputs, s, s), by default 3 → 1 channels.
 
     An encoder-decoder with skip connections. The output has no squashing function: it is meant to
     lie in [-1, 1] but is unbounded, which is what lets appearance hide in it at low amplitude.
     Source: ``skip_nips`` of the official code; 3,124,801 parameters at width 32.
     """
 
-    def __init__(self, width: int = 32):
+    def __init__(self, width: int = 32, inputs: int = 3, outputs: int = 1):
         super().__init__()
         w = width
-        self.down = nn.ModuleList(stages(3, w))
+        self.down = nn.ModuleList(stages(inputs, w))
         self.bottom = nn.Sequential(nn.Conv2d(8 * w, 8 * w, 1, bias=False), block(8 * w, 8 * w), block(8 * w, 8 * w))
         self.merge = nn.ModuleList(nn.Conv2d(c + c // 2, c, 1, bias=False) for c in (8 * w, 4 * w, 2 * w))
         self.up = nn.ModuleList(nn.Sequential(block(c, c // 2), block(c // 2, c // 2)) for c in (8 * w, 4 * w))
-        self.last = nn.Sequential(block(2 * w, w), nn.Conv2d(w, 1, 3, 1, 1))
+        self.last = nn.Sequential(block(2 * w, w), nn.Conv2d(w, outputs, 3, 1, 1))
 
-    def forward(self, image: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b 1 s s"]:
+    def forward(self, image: Float[Tensor, "b inputs s s"]) -> Float[Tensor, "b outputs s s"]:
         taps, x = [], image
         for stage in self.down:
             x = stage(x)
@@ -167,7 +167,9 @@ class Discriminator(nn.Module):
 
     def forward(self, skeleton: Float[Tensor, "b 1 s s"]) -> list[Tensor]:
         size = lambda i: (skeleton.shape[-2] >> i, skeleton.shape[-1] >> i)
-        shrunk = [F.interpolate(skeleton, size(i), mode="bilinear", align_corners=False) if i else skeleton for i in range(len(self.scales))]
+        shrunk = [
+            F.interpolate(skeleton, size(i), mode="bilinear", align_corners=False) if i else skeleton for i in range(len(self.scales))
+        ]
         return [net(y) for net, y in zip(self.scales, shrunk, strict=True)]
 
 

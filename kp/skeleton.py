@@ -72,18 +72,21 @@ _LEG, _ARM = ("hip", "knee", "ankle", "ball", "toes"), ("clavicle", "shoulder", 
 
 HUMAN36M = Skeleton(
     "human36m",
-    ("hip", *(f"right_{j}" for j in _LEG), *(f"left_{j}" for j in _LEG))
-    + ("pelvis", "thorax", "neck", "head", "head_back")
-    + (*(f"left_{j}" for j in _ARM), *(f"right_{j}" for j in _ARM)),
-    tuple(
-        (f"{side}_{a}", f"{side}_{b}")
-        for side in ("right", "left")
-        for a, b in (("hip", "knee"), ("knee", "ankle"), ("ankle", "toes"), ("shoulder", "elbow"), ("elbow", "wrist"))
-    )
-    + (("right_hip", "pelvis"), ("left_hip", "pelvis"), ("neck", "pelvis"), ("head_back", "neck"))
-    + (("left_shoulder", "neck"), ("right_shoulder", "neck")),
+    (
+        "hip", *(f"right_{j}" for j in _LEG), *(f"left_{j}" for j in _LEG), "pelvis", "thorax", "neck", "head", "head_back",
+        *(f"left_{j}" for j in _ARM), *(f"right_{j}" for j in _ARM),
+    ),
+    (
+        *(
+            (f"{side}_{a}", f"{side}_{b}")
+            for side in ("right", "left")
+            for a, b in (("hip", "knee"), ("knee", "ankle"), ("ankle", "toes"), ("shoulder", "elbow"), ("elbow", "wrist"))
+        ),
+        ("right_hip", "pelvis"), ("left_hip", "pelvis"), ("neck", "pelvis"), ("head_back", "neck"),
+        ("left_shoulder", "neck"), ("right_shoulder", "neck"),
+    ),
     _sides(*_LEG, *_ARM),
-)
+)  # fmt: skip
 """Human3.6M's 32 joints with the 16 edges that the official configuration draws (``human36m_simple2``)."""
 
 

@@ -16,9 +16,6 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 LIMBS = ("thigh", "shin", "uarm", "larm")
-SEGMENTS = ("pelvis", "chest", "neck", "head") + tuple(
-    part + side for part in (*LIMBS, "foot", "hand") for side in "LR"
-)
 
 # Bones of the rendered body that each captured segment drives.
 BONES = {"pelvis": ["root", "pelvis.L", "pelvis.R"], "chest": ["spine01"], "neck": ["neck01"], "head": ["head", "neck03"]}

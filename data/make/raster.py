@@ -64,7 +64,7 @@ def _normals(vertices, triangles):
 
 @numba.njit(cache=True, fastmath=True)
 def _bounds(a, b, c, size):
-    return max(0, int(math.ceil(min(a, b, c) - 0.5))), min(size - 1, int(math.floor(max(a, b, c) - 0.5)))
+    return max(0, math.ceil(min(a, b, c) - 0.5)), min(size - 1, math.floor(max(a, b, c) - 0.5))
 
 
 @numba.njit(cache=True, fastmath=True)

@@ -1,0 +1,144 @@
+"""The command line: ``kp check | train | evaluate | predict | data``. Every command has --help."""
+
+import csv
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tqdm import tqdm
+
+from kp.config import PRESETS, Config
+from kp.errors import KpError
+
+
+def train(
+    config: Annotated[Config, tyro.conf.arg(name="")],
+    out: Path = Path("runs/laptop"),
+    device: str = "cpu",
+) -> None:
+    """Train a model, or go on where an interrupted training of the same settings stopped.
+
+    Args:
+        config: All settings; the preset gives their defaults.
+        out: Run folder: config.json, metrics.jsonl, checkpoint.pt.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+    """
+    from kp.train import train as run
+
+    run(config, out, device=device)
+    print(f"trained: {out / 'checkpoint.pt'}\nnext:    kp evaluate {out}   or   kp predict {out} IMAGE_OR_VIDEO")
+
+
+def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Path | None = None) -> None:
+    """Measure a trained run on people it has never seen.
+
+    Args:
+        run: Run folder.
+        split: val or test.
+        json_file: Also write the numbers to this file.
+    """
+    from kp.evaluate import evaluate as measure
+    from kp.evaluate import load_test
+    from kp.poses import load_poses
+    from kp.predict import Predictor
+
+    predictor = Predictor.load(run)
+    data = predictor.model.config.data
+    poses = load_poses(data.videos / "priors" / f"{data.prior}.npz", predictor.skeleton, data.size)
+    scores, _ = measure(predictor, load_test(data, split), poses)
+    low, high = scores.raw_interval
+    print(f"error, % of the image size   {scores.raw:.2f}   (95 % interval over clips {low:.2f}–{high:.2f})")
+    print(f"  flips resolved, no labels  {scores.label_free:.2f}\n  flip minimum               {scores.flip_minimum:.2f}")
+    print(f"  mean pose of the prior     {scores.mean_pose:.2f}\nPCK at 5 %: {scores.pck5:.1f} %   at 10 %: {scores.pck10:.1f} %")
+    for joint, error in scores.by_joint.items():
+        print(f"  {joint:15s} {error:5.2f}")
+    if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(dataclasses.asdict(scores), indent=2) + "\n")
+
+
+def predict(run: tyro.conf.Positional[Path], inputs: tyro.conf.Positional[tuple[Path, ...]], out: Path = Path("predictions")) -> None:
+    """Find the named keypoints in images or videos (square, the subject centred).
+
+    Writes one CSV an input, ``frame,joint,x,y`` with x and y in pixels of that input (0 = centre of the
+    first pixel), and a PNG with the poses drawn over up to eight frames.
+
+    Args:
+        run: Run folder.
+        inputs: Image and video files.
+        out: Folder for the results.
+    """
+    import numpy as np
+    import torch
+
+    from kp.clips import shrink, to_images
+    from kp.coordinates import from_pixels, resize_pixels
+    from kp.figures import grid, overlay, save
+    from kp.predict import Predictor, read_frames
+
+    predictor = Predictor.load(run)
+    size = predictor.size
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path in tqdm(inputs, unit="file"):
+            frames = read_frames(path)
+            found = predictor.pixels(frames)
+            with open(out / f"{path.stem}.csv", "w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(["frame", "joint", "x", "y"])
+                for t, pose in enumerate(found.tolist()):
+                    writer.writerows(
+                        [t, joint, f"{x:.2f}", f"{y:.2f}"] for joint, (x, y) in zip(predictor.skeleton.joints, pose, strict=True)
+                    )
+            shown = np.unique(np.linspace(0, len(frames) - 1, 8).astype(int))
+            images = to_images(torch.from_numpy(shrink(frames[shown], size)))
+            poses = from_pixels(resize_pixels(found[shown], frames.shape[1], size), size)
+            save(
+                grid([("", [overlay(x, p, predictor.skeleton) for x, p in zip(images, poses, strict=True)])], 1.6), out / f"{path.stem}.png"
+            )
+    except OSError as error:
+        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    print(f"wrote {len(inputs)} CSV and PNG files to {out}/")
+
+
+def check(videos: tyro.conf.Positional[Path] = Path("data/people")) -> None:
+    """Check a video set: checksums, then every clip, mask and prior as training would read them.
+
+    Args:
+        videos: Folder of the video set.
+    """
+    from kp.checksums import verify
+    from kp.clips import load_clips
+    from kp.poses import load_poses
+    from kp.skeleton import BODY
+
+    print(f"{verify(videos)} files match SHA256SUMS")
+    for split in ("train", "val", "test"):
+        clips = load_clips(videos, split, 64)
+        print(f"{split:5s} {len(clips):4d} clips, {sum(map(len, clips.frames)):6d} frames")
+    for path in sorted((videos / "priors").glob("*.npz")):
+        print(f"prior {path.stem}: {len(load_poses(path, BODY, 64))} poses")
+
+
+def main() -> None:
+    """Entry point: one line and exit status 1 for mistakes in the input, no traceback."""
+    presets = {name: (f"{make.__doc__.strip().splitlines()[0]}", make()) for name, make in PRESETS.items()}
+    settings = tyro.extras.subcommand_type_from_defaults({k: v for k, (_, v) in presets.items()}, {k: d for k, (d, _) in presets.items()})
+    train.__annotations__["config"] = Annotated[settings, tyro.conf.arg(name="")]
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {"train": train, "evaluate": evaluate, "predict": predict, "check": check},
+            prog="kp",
+            description="Named keypoints from unlabelled videos and unpaired poses.",
+        )
+    except KpError as error:
+        sys.exit(f"kp: {error}")
+    except KeyboardInterrupt:
+        sys.exit("kp: stopped; the same command goes on from the last checkpoint")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""A trained run against the ground truth of people it has never seen."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kp.clips import Clips, load_clips, to_images
+from kp.config import Data
+from kp.metrics import Scores, joint_errors, score
+from kp.poses import Poses
+from kp.predict import Prediction, Predictor
+from kp.skeleton import find_skeleton
+from kp.truth import Truth, load_truth
+
+EVERY = 4  # frames between evaluated ones: neighbours are nearly equal
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Clips of a split with their truth, every fourth frame: images (n, t, 3, s, s) and keypoints (n, t, k, 2)."""
+
+    __test__ = False  # not a pytest class
+
+    clips: Clips
+    truth: Truth
+    images: Float[Tensor, "n t 3 s s"]
+    keypoints: Float[Tensor, "n t k 2"]
+
+
+def load_test(data: Data, split: str = "test", progress: bool = True) -> TestSet:
+    """Clips and truth of ``split`` under the same resolution, background and motion source as the training data."""
+    clips = load_clips(data.videos, split, data.size, data.background, data.source, progress)
+    truth = load_truth(data.videos, split, find_skeleton(data.skeleton), data.size).of(clips.names)
+    images = torch.stack([to_images(frames[::EVERY]) for frames in clips.frames])
+    return TestSet(clips, truth, images, truth.keypoints[:, ::EVERY])
+
+
+def evaluate(predictor: Predictor, test: TestSet, poses: Poses) -> tuple[Scores, Prediction]:
+    """Scores on the test clips, and the predictions they come from (images flattened over clips and frames)."""
+    made = predictor(test.images.flatten(0, 1))
+    split = lambda p: p.unflatten(0, test.keypoints.shape[:2])
+    scores = score(split(made.keypoints), test.keypoints, split(made.reference), poses.keypoints.mean(0), predictor.skeleton)
+    return scores, made
+
+
+def regressor_floor(predictor: Predictor, keypoints: Float[Tensor, "n k 2"]) -> float:
+    """Error of the pre-trained η on perfect drawings β(p), % of the image size: no prediction can be expected below it."""
+    with torch.no_grad():
+        predictor.first_regressor.eval()
+        read = torch.cat([predictor.first_regressor(predictor.model.draw(p)) for p in keypoints.split(64)])
+    return joint_errors(read, keypoints).mean().item()

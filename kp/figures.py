@@ -1,0 +1,114 @@
+"""Pictures. Every function returns a matplotlib figure and leaves saving to the caller."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from kp.coordinates import to_pixels
+from kp.skeleton import Skeleton
+
+LEFT, RIGHT, MIDDLE = "#3b8eea", "#e5484d", "#f5c518"  # the subject's left is blue, right is red
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 160,
+    "figure.dpi": 100,
+}
+plt.rcParams.update(STYLE)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure to a file (its folder is made) and close it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def as_picture(image: Float[Tensor, "c h w"]) -> np.ndarray:
+    """(3, h, w) or (1, h, w) in [-1, 1] → what imshow takes."""
+    array = ((image.detach().cpu() + 1) / 2).clamp(0, 1).permute(1, 2, 0).numpy()
+    return array if array.shape[2] == 3 else array[..., 0]
+
+
+def draw_pose(axis, keypoints: Float[Tensor, "k 2"], skeleton: Skeleton, size: int, width: float = 1.6) -> None:
+    """Draw a pose over an image of ``size`` pixels a side: right red, left blue, middle yellow."""
+    points = to_pixels(keypoints.detach().cpu(), size).numpy()
+    for a, b in skeleton.edge_indices:
+        name = skeleton.joints[b] if skeleton.joints[b] not in ("neck", "pelvis") else skeleton.joints[a]
+        colour = LEFT if name.startswith("left") else RIGHT if name.startswith("right") else MIDDLE
+        axis.plot(*points[[a, b]].T, color=colour, lw=width, solid_capstyle="round")
+
+
+def grid(rows: list[tuple[str, list]], scale: float = 1.05) -> Figure:
+    """A grid of pictures. Each row: a label and cells; a cell is an array, or (array, imshow options), or a function of the axis."""
+    columns = max(len(cells) for _, cells in rows)
+    figure, axes = plt.subplots(len(rows), columns, figsize=(columns * scale + 0.9, len(rows) * scale), squeeze=False)
+    for line, (label, cells) in zip(axes, rows, strict=True):
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
+        for axis, cell in zip(line, cells, strict=True):
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+            if callable(cell):
+                cell(axis)
+            else:
+                array, options = cell if isinstance(cell, tuple) else (cell, {})
+                axis.imshow(array, **({"cmap": "gray", "vmin": 0, "vmax": 1} if array.ndim == 2 else {}) | options)
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
+    return figure
+
+
+def overlay(image: Float[Tensor, "3 s s"], keypoints: Float[Tensor, "k 2"], skeleton: Skeleton):
+    """A grid cell: the image with the pose drawn over it."""
+
+    def paint(axis):
+        axis.imshow(as_picture(image))
+        draw_pose(axis, keypoints, skeleton, image.shape[-1])
+        axis.set(xlim=(-0.5, image.shape[-1] - 0.5), ylim=(image.shape[-1] - 0.5, -0.5))
+
+    return paint
+
+
+def learning_curves(metrics: list[dict]) -> Figure:
+    """Losses of the main training over its steps, from the lines of metrics.jsonl."""
+    lines = [m for m in metrics if m["phase"] == "train"]
+    names = [k for k in ("perceptual", "adversarial", "discriminator", "regressor", "spread") if k in lines[0]]
+    figure, axes = plt.subplots(1, len(names), figsize=(2.1 * len(names), 2.1))
+    for axis, name in zip(np.atleast_1d(axes), names, strict=True):
+        axis.plot([m["step"] for m in lines], [m[name] for m in lines], color="#444")
+        axis.set(title=name, xlabel="step", yscale="log" if name in ("perceptual", "regressor") else "linear")
+    return figure
+
+
+def joint_bars(errors: dict[str, dict[str, float]]) -> Figure:
+    """Error a joint, % of the image size, one bar group for each named run."""
+    joints = list(next(iter(errors.values())))
+    figure, axis = plt.subplots(figsize=(8, 2.6))
+    height = 0.8 / len(errors)
+    for i, (label, values) in enumerate(errors.items()):
+        axis.bar(np.arange(len(joints)) + i * height, list(values.values()), height, label=label)
+    axis.set_xticks(np.arange(len(joints)) + 0.4 - height / 2, [j.replace("_", "\n") for j in joints], fontsize=7)
+    axis.set_ylabel("error, % of image size")
+    if len(errors) > 1:
+        axis.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def bars(values: dict[str, float], label: str, reference: tuple[str, float] | None = None) -> Figure:
+    """One horizontal bar a name, its value printed, and an optional dashed reference line."""
+    figure, axis = plt.subplots(figsize=(6.4, 0.42 * len(values) + 0.9))
+    names = list(values)
+    axis.barh(names, list(values.values()), color="#5b7fa6")
+    for i, v in enumerate(values.values()):
+        axis.text(max(v, 0), i, f" {v:.2f}", va="center", fontsize=8)
+    if reference:
+        axis.axvline(reference[1], color="#999", ls="--", lw=1)
+        axis.text(reference[1], -0.7, reference[0], fontsize=7, color="#666", ha="center", va="bottom")
+    axis.invert_yaxis()
+    axis.set_xlabel(label)
+    return figure

@@ -1,0 +1,83 @@
+"""Does appearance hide in the skeleton image? The log picture, its amplitude, and a probe that tries to read it.
+
+The paper's argument: a discriminator only asks whether y *looks* like a skeleton, while the
+reconstruction rewards hiding the image in y where nobody looks. Passing the pose through
+keypoints, p = η(y), and redrawing, y* = β(p), leaves nothing but geometry.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from kp.networks import Encoder
+
+EPSILON = 1e-5
+LIMITS = (-3.0, 0.0)  # shared by every log picture: 1/1000 of full brightness to full brightness
+FAR = 20 / 127  # "off the skeleton": 10 pixels of a 128-pixel image
+
+
+def log_brightness(skeleton: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s"]:
+    """Panel (a): log₁₀ of y's brightness in [0, 1], clipped below at 10⁻⁵. Show between ``LIMITS``."""
+    return ((skeleton + 1) / 2).clamp(EPSILON, 1).log10()
+
+
+def log_residual(skeleton: Float[Tensor, "b 1 s s"], redrawn: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s"]:
+    """Panel (b): log₁₀ of |y − β(η(y))| / 2, what the redrawing throws away. Show between ``LIMITS``."""
+    return ((skeleton - redrawn).abs() / 2 + EPSILON).log10()
+
+
+def off_skeleton(redrawn: Float[Tensor, "b 1 s s"], sigma: float) -> Float[Tensor, "b 1 s s"]:
+    """1 where a pixel is more than 10/128 of the image away from every drawn bone (exponential profile), else 0."""
+    return (redrawn < 2 * torch.exp(torch.tensor(-FAR / sigma**2)) - 1).to(redrawn.dtype)
+
+
+def rms_amplitude(skeleton: Float[Tensor, "b 1 s s"], redrawn: Float[Tensor, "b 1 s s"], sigma: float) -> float:
+    """Root mean square of (y − β(η(y))) / 2 off the skeleton: in shares of full brightness."""
+    far = off_skeleton(redrawn, sigma)
+    return (((skeleton - redrawn) ** 2 * far).sum() / far.sum().clamp_min(1)).sqrt().item() / 2
+
+
+def probe_error(
+    inputs: Float[Tensor, "n c s s"],
+    images: Float[Tensor, "n 3 s s"],
+    test_inputs: Float[Tensor, "m c s s"],
+    test_images: Float[Tensor, "m 3 s s"],
+    steps: int,
+    seed: int = 0,
+    width: int = 8,
+) -> float:
+    """Mean squared error of images rebuilt from ``inputs`` alone by a fresh network, on people it has not seen.
+
+    The probe is a small encoder-decoder with skips, trained for ``steps`` batches of 16 with Adam and
+    the one-cycle schedule. The same probe serves every representation, so errors compare.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        probe = Encoder(width, inputs.shape[1], 3).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(probe.parameters(), 1e-2)
+    course = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)
+    for _ in range(steps):
+        rows = torch.randint(len(inputs), (16,), generator=generator)
+        made = probe(inputs[rows].contiguous(memory_format=torch.channels_last))
+        loss = F.mse_loss(made, images[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        course.step()
+    probe.eval()
+    with torch.no_grad():
+        rebuilt = torch.cat([probe(x) for x in test_inputs.split(64)])
+    return F.mse_loss(rebuilt, test_images).item()
+
+
+def leak(error: float, geometry: float, image: float) -> float:
+    """How much of the picture a representation gives away beyond pose, 0 to 1.
+
+    (E_geometry − E) / (E_geometry − E_image), with E the probe's error on the representation, on true
+    skeletons (geometry only) and on the image itself (everything). 0: no more than the pose; 1: all.
+    Small negative values mean a pose less exact than the true one. A low value says that this
+    probe found nothing, not that nothing is there.
+    """
+    return (geometry - error) / (geometry - image)

@@ -1,0 +1,90 @@
+"""One image or one video → keypoints, with a trained run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor, nn
+
+from kp.clips import read_video, shrink, to_images
+from kp.config import from_json
+from kp.coordinates import resize_pixels, to_pixels
+from kp.errors import KpError
+from kp.metrics import resolve_flips
+from kp.model import Model
+from kp.state import State, read_checkpoint
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """For n images: keypoints p (n, k, 2) in [-1, 1], Φ's skeleton image y and its redrawing y* (n, 1, s, s).
+
+    ``reference`` is η₀(β(p)), the label-free reading that resolves left and right (kp.metrics.resolve_flips).
+    """
+
+    keypoints: Float[Tensor, "n k 2"]
+    skeleton: Float[Tensor, "n 1 s s"]
+    redrawn: Float[Tensor, "n 1 s s"]
+    reference: Float[Tensor, "n k 2"]
+
+
+class Predictor:
+    """A trained model ready for images. BatchNorm uses its running statistics; no gradients."""
+
+    def __init__(self, model: Model, first_regressor: nn.Module):
+        self.model, self.first_regressor = model, first_regressor
+        self.size, self.skeleton = model.config.data.size, model.skeleton
+
+    @staticmethod
+    def of(state: State) -> "Predictor":
+        """From a training state: its averaged weights, or the last ones if it averages nothing."""
+        return Predictor(state.average if state.config.optimizer.average else state.model, state.first_regressor)
+
+    @staticmethod
+    def load(run: Path) -> "Predictor":
+        """From a run folder, or a checkpoint file. KpError if there is no readable checkpoint."""
+        saved = read_checkpoint(run / "checkpoint.pt" if run.is_dir() else run)
+        state = State(from_json(saved["config"]), torch.device("cpu"))
+        state.load_state_dict(saved)
+        return Predictor.of(state)
+
+    @torch.no_grad()
+    def __call__(self, images: Float[Tensor, "n 3 s s"], batch: int = 64) -> Prediction:
+        """Predict for images in [-1, 1] at the training size."""
+        nets = (self.model, self.first_regressor)
+        before = [net.training for net in nets]
+        for net in nets:
+            net.eval()
+        parts = []
+        for x in images.split(batch):
+            y = self.model.encoder(x.contiguous(memory_format=torch.channels_last))
+            p = self.model.regressor(y)
+            redrawn = self.model.draw(p)
+            parts.append((p, y, redrawn, self.first_regressor(redrawn)))
+        for net, mode in zip(nets, before, strict=True):
+            net.train(mode)
+        return Prediction(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+    def pixels(self, frames: UInt8[np.ndarray, "n h w 3"]) -> Float[Tensor, "n k 2"]:
+        """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames, left and right resolved."""
+        if frames.shape[1] != frames.shape[2]:
+            raise KpError(f"frames are {frames.shape[2]}×{frames.shape[1]}; kp needs square frames with the subject centred: crop first")
+        made = self(to_images(torch.from_numpy(shrink(frames, self.size))))
+        resolved = resolve_flips(made.keypoints, made.reference, self.skeleton)
+        return resize_pixels(to_pixels(resolved, self.size), self.size, frames.shape[1])
+
+
+def read_frames(path: Path) -> UInt8[np.ndarray, "n h w 3"]:
+    """Frames of a video, or an image as one frame. KpError names the file if it is neither."""
+    if path.suffix.lower() in (".mp4", ".avi", ".mov", ".mkv", ".webm"):
+        return read_video(path)
+    if not path.is_file():
+        raise KpError(f"{path}: no such image or video; check the path")
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))[None]
+    except (UnidentifiedImageError, OSError) as error:
+        raise KpError(f"{path}: neither a readable image nor a video (mp4, avi, mov, mkv, webm): convert it first") from error

@@ -68,7 +68,7 @@ BODY = Skeleton(
     _sides("hip", "knee", "ankle", "shoulder", "elbow", "wrist"),
 )  # fmt: skip
 
-_LEG, _ARM = ("hip", "knee", "ankle", "ball", "toes"), ("clavicle", "shoulder", "elbow", "wrist", "wrist_2", "thumb", "little", "little_2")
+_LEG, _ARM = ("hip", "knee", "ankle", "ball", "toes"), ("unknown", "shoulder", "elbow", "wrist", "wrist_2", "thumb", "little", "little_2")
 
 HUMAN36M = Skeleton(
     "human36m",

@@ -76,7 +76,7 @@ def predict(run: tyro.conf.Positional[Path], inputs: tyro.conf.Positional[tuple[
 
     from kp.clips import shrink, to_images
     from kp.coordinates import from_pixels, resize_pixels
-    from kp.figures import grid, overlay, save
+    from kp.figures import close_all, grid, overlay, save
     from kp.predict import Predictor, read_frames
 
     predictor = Predictor.load(run)
@@ -99,6 +99,7 @@ def predict(run: tyro.conf.Positional[Path], inputs: tyro.conf.Positional[tuple[
             save(
                 grid([("", [overlay(x, p, predictor.skeleton) for x, p in zip(images, poses, strict=True)])], 1.6), out / f"{path.stem}.png"
             )
+            close_all()
     except OSError as error:
         raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
     print(f"wrote {len(inputs)} CSV and PNG files to {out}/")

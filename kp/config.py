@@ -104,7 +104,7 @@ class Optimizer:
     pretrain_lr: float = 2e-3
     """Peak learning rate of that (always one-cycle)."""
     average: float = 0.99
-    """Decay of the running mean of Φ's and η's weights, which predicts (0 = the last weights)."""
+    """Decay of the running mean of the weights, which predicts (0 = the last weights)."""
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,14 @@ plt.rcParams.update(STYLE)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure to a file (its folder is made) and close it."""
+    """Write a figure to a file; its folder is made. The figure stays open, so a notebook still shows it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
-    plt.close(figure)
+
+
+def close_all() -> None:
+    """Free the memory of all open figures."""
+    plt.close("all")
 
 
 def as_picture(image: Float[Tensor, "c h w"]) -> np.ndarray:

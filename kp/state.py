@@ -27,7 +27,7 @@ def learning_rate(peak: float, step: int, steps: int, schedule: str) -> float:
 class State:
     """Networks, running means, optimisers, image pool, random generator and the two step counters.
 
-    ``average`` is the running mean of the weights of Φ and η, the model that predicts.
+    ``average`` is the running mean of the weights of Φ, η and Ψ, the model that predicts.
     ``first_regressor`` is η as it was after pre-training: it resolves left and right without labels.
     """
 
@@ -62,11 +62,12 @@ class State:
         self.average.load_state_dict(self.model.state_dict())
 
     def update_average(self) -> None:
-        """Move the averaged Φ and η towards the present ones; quickly at first, as there is little to remember."""
+        """Move the averaged Φ, η and Ψ towards the present ones; quickly at first, as there is little to remember."""
         decay = min(self.config.optimizer.average, self.step / (self.step + 10))
-        for mean, now in ((self.average.encoder, self.model.encoder), (self.average.regressor, self.model.regressor)):
-            for a, b in zip(mean.state_dict().values(), now.state_dict().values(), strict=True):
-                a.lerp_(b, 1 - decay) if a.is_floating_point() else a.copy_(b)
+        for net in ("encoder", "regressor", "decoder"):
+            now = getattr(self.model, net).state_dict()
+            for name, mean in getattr(self.average, net).state_dict().items():
+                mean.lerp_(now[name], 1 - decay) if mean.is_floating_point() else mean.copy_(now[name])
 
     def state_dict(self) -> dict:
         return dict(

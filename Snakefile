@@ -1,0 +1,78 @@
+"""data check → train → ablate → visualise → book. `make book` runs `snakemake book`; what is up to date is skipped.
+
+Settings, by --config: preset, name (results/<name> and runs/<name>), ablation_steps, probe_steps, seeds.
+"""
+
+from pathlib import Path
+
+PRESET = config.get("preset", "laptop")
+NAME = config.get("name", "")
+STEPS = config.get("ablation_steps", 300)
+PROBE = config.get("probe_steps", 300)
+SEEDS = config.get("seeds", [0, 1, 2])
+RESULTS, RUNS = str(Path("results") / NAME), str(Path("runs") / NAME)
+HERE = Path.cwd()
+LIBRARY = sorted(map(str, Path("kp").glob("*.py")))  # a change of the library re-runs the notebooks
+CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md", ".bib", ".py", ".css"))
+COMMON = f"-p videos {HERE}/data/people -p preset {PRESET}"
+# Absolute folders, so that an executed notebook can be run again from wherever it lies.
+IN = lambda name: f"-p run {HERE}/{RUNS}/{name} -p out {HERE}/{RESULTS}/{name}"
+PAPERMILL = "papermill --log-output --no-progress-bar -k python3"
+
+
+rule book:
+    input: "_build/html/index.html"
+
+
+rule notebooks:
+    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise"])
+
+
+rule check:
+    input: "data/people/SHA256SUMS", LIBRARY
+    output: f"{RESULTS}/check.txt"
+    shell: "kp check data/people | tee {output}"
+
+
+rule train:
+    input: "book/train.ipynb", f"{RESULTS}/check.txt", LIBRARY
+    output: f"{RESULTS}/train.ipynb", f"{RESULTS}/train/numbers.json"
+    params: forget=f"{RUNS}/train"
+    shell:
+        "book/fresh {params.forget} && "
+        f"{PAPERMILL} book/train.ipynb {RESULTS}/train.ipynb {COMMON} {IN('train')} && touch {{params.forget}}/done"
+
+
+rule ablate:
+    input: "book/ablate.ipynb", f"{RESULTS}/train.ipynb", LIBRARY
+    output: f"{RESULTS}/ablate.ipynb", f"{RESULTS}/ablate/numbers.json"
+    params: forget=f"{RUNS}/ablate"
+    shell:
+        "book/fresh {params.forget} && "
+        f"{PAPERMILL} book/ablate.ipynb {RESULTS}/ablate.ipynb {COMMON} {IN('ablate')} "
+        f"-p steps {STEPS} -p probe_steps {PROBE} -p pretrained {HERE}/{RUNS}/train/checkpoint.pt && touch {{params.forget}}/done"
+
+
+rule visualise:
+    input: "book/visualise.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY
+    output: f"{RESULTS}/visualise.ipynb", f"{RESULTS}/visualise/numbers.json"
+    shell:
+        f"{PAPERMILL} book/visualise.ipynb {RESULTS}/visualise.ipynb -p videos {HERE}/data/people "
+        f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise"
+
+
+rule html:
+    input: "_config.yml", "_toc.yml", CHAPTERS, "results/train.ipynb", "results/ablate.ipynb", "results/visualise.ipynb", "data/README.md"
+    output: "_build/html/index.html"
+    shell: "rm -rf _build && jupyter-book build . -W -n --keep-going"
+
+
+rule grid:
+    input: expand("data/runs/full_seed{s}.json", s=SEEDS), "data/runs/background_seed0.json", "data/runs/other_prior_seed0.json"
+
+
+rule record:
+    """One full-length run of the laptop preset, kept as a record: numbers with machine, versions and command."""
+    input: LIBRARY, "benchmarks/record.py"
+    output: "data/runs/{setting}_seed{seed}.json"
+    shell: "python benchmarks/record.py {wildcards.setting} --seed {wildcards.seed} --out {output}"

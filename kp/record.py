@@ -1,0 +1,48 @@
+"""Where a number comes from: the machine, the versions and the command that made it, as JSON."""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+
+import kp
+
+
+def provenance() -> dict[str, str | int]:
+    """Processor, cores used, versions, commit (if in a git checkout) and date of this moment."""
+    try:
+        commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = "unknown"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return {
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "gpu": device,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "kp": kp.__version__,
+        "commit": commit,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def write_json(path: Path, numbers: dict) -> None:
+    """Write numbers with their provenance; the folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**numbers, "provenance": provenance()}, indent=2, default=str) + "\n")
+
+
+def read_metrics(run: Path) -> list[dict]:
+    """The lines of a run's metrics.jsonl."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -1,0 +1,68 @@
+"""Shared fixtures. kp is imported inside them only: its annotations are checked from the first import on."""
+
+import shutil
+from dataclasses import replace
+
+import hypothesis
+import matplotlib
+import pytest
+import torch
+from tiny import make_set
+
+matplotlib.use("Agg")
+torch.set_num_threads(1)
+hypothesis.settings.register_profile("kp", deadline=None, derandomize=True, database=None, max_examples=30)
+hypothesis.settings.load_profile("kp")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A video set to read, never to write."""
+    return make_set(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def own(tiny, tmp_path):
+    """A copy of the tiny set that a test may damage."""
+    return shutil.copytree(tiny, tmp_path / "set")
+
+
+@pytest.fixture(scope="session")
+def config(tiny):
+    """The smoke preset, shorter still: 4 steps of pre-training, 6 of training."""
+    from kp.config import smoke
+
+    made = smoke(tiny)
+    return replace(made, optimizer=replace(made.optimizer, pretrain_steps=4, steps=6, batch=2))
+
+
+@pytest.fixture(scope="session")
+def clips(tiny):
+    from kp.clips import load_clips
+
+    return load_clips(tiny, "train", 32, progress=False)
+
+
+@pytest.fixture(scope="session")
+def poses(tiny):
+    from kp.poses import load_poses
+    from kp.skeleton import BODY
+
+    return load_poses(tiny / "priors" / "matched.npz", BODY, 32)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, config):
+    """A run folder after an uninterrupted training, and its final state. To read, never to write."""
+    from kp.train import train
+
+    out = tmp_path_factory.mktemp("finished") / "run"
+    return out, train(config, out)
+
+
+@pytest.fixture
+def model(config):
+    from kp.model import Model
+
+    torch.manual_seed(0)
+    return Model(config)

@@ -1,0 +1,99 @@
+import json
+import re
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from kp.config import PRESETS, Config, Data, Network, Optimizer, find_preset, from_json, to_json
+from kp.errors import KpError
+from kp.model import Model
+
+presets = pytest.mark.parametrize("make", PRESETS.values(), ids=PRESETS)
+
+
+@presets
+def test_record_round_trip(make):
+    config = make(Path("some/videos"))
+    again = from_json(to_json(config))
+    assert again == config and isinstance(again.data.videos, Path)
+
+
+@presets
+def test_presets_take_the_folder_and_say_what_they_are(make):
+    assert make(Path("elsewhere")).data.videos == Path("elsewhere")
+    assert make().data.videos == Path("data/people") and make.__doc__
+
+
+def test_find_preset():
+    assert find_preset("smoke") is PRESETS["smoke"]
+    with pytest.raises(KpError, match=re.escape("unknown preset 'fast'; use one of: smoke, laptop, paper")):
+        find_preset("fast")
+
+
+def test_paper_preset_has_the_official_sizes():
+    config = find_preset("paper")()
+    assert config.network == Network(32, "official", 32, 64, 3, True, 0.2, "exponential")
+    assert (config.loss.perceptual, config.loss.adversarial, config.loss.regressor_real, config.loss.regressor_fake) == (10, 10, 0.9, 0.1)
+    assert config.data.size == 128
+
+
+def test_settings_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        Config().seed = 1
+
+
+@pytest.mark.parametrize(
+    ("size", "scales", "least"), [(60, 1, 32), (24, 1, 32), (32, 2, 64), (64, 3, 128)], ids=["not of 8", "too small", "two", "three"]
+)
+def test_sizes_that_do_not_fit(size, scales, least):
+    expected = f"data.size is {size}; with network.scales {scales} it must be a multiple of 8 and at least {least}"
+    with pytest.raises(KpError, match=re.escape(expected)):
+        Config(data=Data(size=size), network=Network(scales=scales))
+
+
+@pytest.mark.parametrize("regressor", ["unet", "official"])
+@pytest.mark.parametrize("size", [32, 40, 48, 56])
+def test_a_size_is_refused_or_runs(size, regressor):
+    try:
+        config = Config(data=Data(size=size), network=Network(2, regressor, 2, 2, 1))
+    except KpError as error:
+        assert f"data.size is {size}" in str(error) and size not in (32, 48)
+        return
+    assert Model(config)(torch.randn(2, 3, size, size)).shape == (2, 17, 2)
+
+
+@pytest.mark.parametrize("name", ["steps", "pretrain_steps"])
+def test_negative_steps(name):
+    with pytest.raises(KpError, match=re.escape(f"optimizer.{name} is -1; it must not be negative")):
+        Config(optimizer=replace(Optimizer(), **{name: -1}))
+
+
+def test_zero_steps_are_fine_but_no_empty_batches():
+    assert Config(optimizer=Optimizer(steps=0, pretrain_steps=0)).optimizer.steps == 0
+    with pytest.raises(KpError, match=re.escape("optimizer.batch is 0; it must be at least 1")):
+        Config(optimizer=Optimizer(batch=0))
+
+
+@pytest.mark.parametrize("average", [1.0, -0.1])
+def test_average_out_of_range(average):
+    with pytest.raises(KpError, match=re.escape(f"optimizer.average is {average}; it must be in [0, 1)")):
+        Config(optimizer=Optimizer(average=average))
+
+
+def renamed(record):
+    record["network"]["depth"] = record["network"].pop("width")
+
+
+def shortened(record):
+    del record["network"]["width"]
+
+
+@pytest.mark.parametrize("change", [renamed, shortened], ids=["renamed", "missing"])
+def test_record_of_another_version(change):
+    record = json.loads(to_json(Config()))
+    change(record)
+    expected = "config record does not fit this version of kp: Network has ['discriminator_width', "
+    with pytest.raises(KpError, match=re.escape(expected)):
+        from_json(json.dumps(record))

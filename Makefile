@@ -4,7 +4,7 @@ CORES ?= 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 READY := .venv/ready
-SNAKEMAKE := snakemake --cores $(CORES) --quiet rules host reason
+SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 
 .PHONY: help book test lint unit notebooks smoke grid bench data clean
 

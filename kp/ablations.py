@@ -21,7 +21,6 @@ ABLATIONS = {
 """Name → (what it is, Config → Config)."""
 
 SETTINGS = {
-    "full": ("masked, matched prior", lambda c: c),
     "background": ("with backgrounds", lambda c: replace(c, data=replace(c.data, background=True))),
     "other_prior": ("prior of other motions", lambda c: replace(c, data=replace(c.data, prior="other", source="cmu"))),
 }

@@ -49,8 +49,11 @@ def draw_pose(axis, keypoints: Float[Tensor, "k 2"], skeleton: Skeleton, size: i
         axis.plot(*points[[a, b]].T, color=colour, lw=width, solid_capstyle="round")
 
 
-def grid(rows: list[tuple[str, list]], scale: float = 1.05) -> Figure:
-    """A grid of pictures. Each row: a label and cells; a cell is an array, or (array, imshow options), or a function of the axis."""
+def grid(rows: list[tuple[str, list]], scale: float = 1.05, titles: list[str] | None = None) -> Figure:
+    """A grid of pictures, with titles over its columns if given.
+
+    Each row: a label and cells; a cell is an array, or (array, imshow options), or a function of the axis.
+    """
     columns = max(len(cells) for _, cells in rows)
     figure, axes = plt.subplots(len(rows), columns, figsize=(columns * scale + 0.9, len(rows) * scale), squeeze=False)
     for line, (label, cells) in zip(axes, rows, strict=True):
@@ -63,6 +66,8 @@ def grid(rows: list[tuple[str, list]], scale: float = 1.05) -> Figure:
             else:
                 array, options = cell if isinstance(cell, tuple) else (cell, {})
                 axis.imshow(array, **({"cmap": "gray", "vmin": 0, "vmax": 1} if array.ndim == 2 else {}) | options)
+    for axis, title in zip(axes[0], titles or [], strict=False):
+        axis.set_title(title, fontsize=8)
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
     return figure
 

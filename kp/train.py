@@ -6,6 +6,7 @@ and ``checkpoint.pt``. Started again on the same folder, it continues to the sam
 
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from kp.config import Config, to_json
 from kp.errors import KpError
 from kp.model import discriminator_loss, generator_loss, regressor_loss, run
 from kp.poses import Poses, augment, load_poses
+from kp.record import read_metrics
 from kp.skeleton import find_skeleton
 from kp.state import State, learning_rate, load_state, save_checkpoint
 
@@ -138,12 +140,19 @@ def train(
         adopt_regressor(state, pretrained)
     for net in (state.model, state.average, state.first_regressor):
         net.train()
-    started, done = time.perf_counter(), 0
+    logged = read_metrics(out)
+    started, done = time.perf_counter() - (logged[-1]["seconds"] if logged else 0), 0  # a continued run's clock goes on
     phases = (("pretrain", config.optimizer.pretrain_steps), ("train", config.optimizer.steps))
     with open(out / "metrics.jsonl", "a") as log:
         for phase, steps in phases:
             counter = "pretrain_step" if phase == "pretrain" else "step"
-            bar = tqdm(total=steps, initial=getattr(state, counter), desc=f"{phase:8s}", unit="step", mininterval=1.0)
+            bar = tqdm(
+                total=steps,
+                initial=getattr(state, counter),
+                desc=f"{phase:8s}",
+                unit="step",
+                mininterval=1.0 if sys.stderr.isatty() else 5.0,
+            )
             while getattr(state, counter) < steps and done != stop_after:
                 if phase == "pretrain":
                     terms = pretrain_step(state, poses)

@@ -66,3 +66,19 @@ def model(config):
 
     torch.manual_seed(0)
     return Model(config)
+
+
+@pytest.fixture(scope="session")
+def same():
+    """Whether two nested records hold the same bits."""
+
+    def compare(a, b):
+        if isinstance(a, torch.Tensor):
+            return a.dtype == b.dtype and torch.equal(a, b)
+        if isinstance(a, dict):
+            return a.keys() == b.keys() and all(compare(a[k], b[k]) for k in a)
+        if isinstance(a, list | tuple):
+            return len(a) == len(b) and all(compare(x, y) for x, y in zip(a, b, strict=True))
+        return a == b
+
+    return compare

@@ -24,10 +24,10 @@ CLIPS = {"train": ("cmu", "cmu", "deepmimic"), "val": ("cmu", "deepmimic"), "tes
 FRAMES = 8
 
 
-def write_video(path: Path, frames: np.ndarray) -> None:
-    """H.264 mp4 of uint8 frames (t, h, w, 3)."""
+def write_video(path: Path, frames: np.ndarray, **options: str) -> None:
+    """H.264 mp4 of uint8 frames (t, h, w, 3). options: of the mp4 container."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream("libx264", rate=20)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt, stream.thread_count = "yuv420p", 1

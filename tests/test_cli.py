@@ -1,0 +1,190 @@
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny import FRAMES, make_set
+
+from kp.cli import main
+from kp.clips import read_video
+from kp.predict import Predictor
+from kp.skeleton import BODY
+
+
+@pytest.fixture
+def kp(monkeypatch, capfd):
+    """Run a command in this process; returns (exit status, stdout, stderr) as a shell would see them."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["kp", *map(str, words)])
+        status, message = 0, ""
+        try:
+            main()
+        except SystemExit as end:
+            status, message = (1, f"{end.code}\n") if isinstance(end.code, str) else (end.code or 0, "")
+        out, err = capfd.readouterr()
+        return status, out, err + message
+
+    return run
+
+
+def shell(*words):
+    code = "from kp.cli import main; main()"
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def blame(err):
+    """The lines with which kp ends, as a terminal shows them."""
+    return [line for line in re.split(r"[\r\n]", err) if "kp: " in line]
+
+
+def test_help_lists_the_commands(kp):
+    status, out, _ = kp("--help")
+    assert status == 0 and all(re.search(rf"• {name}\b", out) for name in ("train", "evaluate", "predict", "check"))
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["train"], ["smoke", "laptop", "paper", "--out", "--device"]),
+        (["train", "laptop"], ["--data.videos", "--loss.adversarial", "--optimizer.steps", "--method.decoder-reads", "--seed"]),
+        (["evaluate"], ["--split", "--json-file"]),
+        (["predict"], ["--out", "frame,joint,x,y"]),
+        (["check"], ["data/people"]),
+    ],
+    ids=" ".join,
+)
+def test_help_of_each_command(kp, words, shown):
+    status, out, _ = kp(*words, "--help")
+    assert status == 0 and all(word in out for word in shown)
+
+
+@pytest.mark.parametrize("words", [["fly"], ["train", "fast"], ["train", "smoke", "--optimizer.steps", "many"]], ids=" ".join)
+def test_wrong_usage(kp, words):
+    assert kp(*words)[0] == 2
+
+
+def test_from_training_to_prediction(kp, tiny, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "found"
+    settings = ["--data.videos", tiny, "--optimizer.pretrain-steps", 3, "--optimizer.steps", 2]
+    status, printed, _ = kp("train", "--out", run, "smoke", *settings)
+    assert status == 0 and f"trained: {run / 'checkpoint.pt'}" in printed
+
+    status, printed, _ = kp("evaluate", run, "--json-file", tmp_path / "new" / "scores.json")
+    scores = json.loads((tmp_path / "new" / "scores.json").read_text())
+    assert status == 0 and f"error, % of the image size   {scores['raw']:.2f}" in printed
+    assert set(scores["by_joint"]) == set(BODY.joints) and all(joint in printed for joint in BODY.joints)
+
+    video, image = tiny / "videos/test/000.mp4", tmp_path / "photo.png"
+    Image.fromarray(read_video(video)[3]).save(image)
+    status, printed, _ = kp("predict", run, video, image, "--out", out)
+    assert status == 0 and printed == f"wrote 2 CSV and PNG files to {out}/\n"
+    assert sorted(p.name for p in out.iterdir()) == ["000.csv", "000.png", "photo.csv", "photo.png"]
+    found, single = rows(out / "000.csv"), rows(out / "photo.csv")
+    assert list(found[0]) == ["frame", "joint", "x", "y"] and len(found) == FRAMES * 17 and len(single) == 17
+    assert [r["joint"] for r in single] == list(BODY.joints) and [r["frame"] for r in found[::17]] == [str(t) for t in range(FRAMES)]
+    expected = Predictor.load(run).pixels(read_video(video)).flatten(0, 1)
+    torch.testing.assert_close(torch.tensor([[float(r["x"]), float(r["y"])] for r in found]), expected, rtol=0, atol=0.006)
+    for name in ("000.png", "photo.png"):
+        with Image.open(out / name) as drawn:
+            assert np.asarray(drawn.convert("RGB")).std() > 10
+
+
+def test_training_again_continues(kp, tiny, tmp_path):
+    words = ["train", "--out", tmp_path, "smoke", "--data.videos", tiny, "--optimizer.pretrain-steps", 2, "--optimizer.steps", 1]
+    kp(*words)
+    before = (tmp_path / "metrics.jsonl").read_text()
+    assert kp(*words)[0] == 0 and (tmp_path / "metrics.jsonl").read_text() == before
+    status, _, err = kp(*words[:-1], 2)
+    assert status == 1 and blame(err) == [
+        f"kp: {tmp_path}: holds a run with other settings (optimizer differ); choose another --out or delete it"
+    ]
+
+
+def test_check(kp, tmp_path):
+    root = make_set(tmp_path / "set", size=64, frames=4)
+    status, out, _ = kp("check", root)
+    assert status == 0 and out.splitlines() == [
+        "19 files match SHA256SUMS",
+        "train    3 clips,     12 frames",
+        "val      2 clips,      8 frames",
+        "test     2 clips,      8 frames",
+        "prior matched: 60 poses",
+    ]
+    (root / "masks/val/000.mp4").write_bytes(b"")
+    status, _, err = kp("check", root)
+    path = root / "masks/val/000.mp4"
+    assert status == 1 and err == f"kp: {path}: differs from its checksum; restore it with 'git checkout {path}'\n"
+
+
+def test_a_mistake_is_one_line_and_status_one(finished, tmp_path):
+    done = shell("predict", finished[0], tmp_path / "none.png", "--out", tmp_path / "found")
+    expected = f"kp: {tmp_path / 'none.png'}: no such image or video; check the path"
+    assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
+    assert blame(done.stderr) == [expected] and done.stderr.endswith(f"{expected}\n")
+
+
+def test_help_in_a_shell():
+    done = shell("--help")
+    assert done.returncode == 0 and "Named keypoints from unlabelled videos" in done.stdout and done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [["evaluate", "none"], ["predict", "none", "a.png"], ["check", "none"]], ids=lambda w: w[0])
+def test_folder_that_is_not_there(kp, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = kp(*words)
+    assert status == 1 and err.startswith("kp: none") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+def test_device_that_is_not_there(kp, tiny, tmp_path, device):
+    status, _, err = kp("train", "--out", tmp_path / "run", "--device", device, "smoke", "--data.videos", tiny)
+    assert status == 1 and len(blame(err)) == 1 and blame(err)[0].startswith("kp: ") and device in blame(err)[0]
+
+
+def test_predictions_that_cannot_be_written(kp, finished, tiny, tmp_path):
+    out = tmp_path / "found"
+    out.write_text("")
+    status, _, err = kp("predict", finished[0], tiny / "videos/test/000.mp4", "--out", out)
+    assert status == 1 and blame(err) == [f"kp: {out}: cannot be written (File exists); choose another folder with --out"]
+
+
+def test_predict_without_inputs(kp, finished, tmp_path):
+    status, out, _ = kp("predict", finished[0], "--out", tmp_path / "found")
+    assert status != 0 and "wrote" not in out
+
+
+def test_predict_never_writes_over_its_input(kp, finished, tmp_path):
+    image = tmp_path / "photo.png"
+    Image.new("RGB", (40, 40)).save(image)
+    before = image.read_bytes()
+    kp("predict", finished[0], image, "--out", tmp_path)
+    assert image.read_bytes() == before
+
+
+def test_inputs_of_one_name_keep_both_results(kp, finished, tiny, tmp_path):
+    """Either both are written, or kp says why not."""
+    inputs = [tiny / f"videos/{split}/000.mp4" for split in ("val", "test")]
+    status, _, _ = kp("predict", finished[0], *inputs, "--out", tmp_path / "found")
+    assert status == 1 or len(list((tmp_path / "found").glob("*.csv"))) == 2
+
+
+def test_interrupted(kp, tiny, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kp.train.train", stop)
+    status, _, err = kp("train", "--out", tmp_path, "smoke", "--data.videos", tiny)
+    assert status == 1 and err == "kp: stopped; the same command goes on from the last checkpoint\n"

@@ -1,0 +1,89 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from kp.coordinates import to_pixels
+from kp.figures import LEFT, MIDDLE, RIGHT, as_picture, bars, close_all, draw_pose, grid, joint_bars, learning_curves, overlay, save
+from kp.skeleton import BODY
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_as_picture():
+    image = torch.tensor([-1.0, 0.0, 3.0]).view(3, 1, 1).expand(3, 4, 5)
+    picture = as_picture(image)
+    assert picture.shape == (4, 5, 3) and picture[0, 0].tolist() == [0, 0.5, 1]
+    assert as_picture(image[:1]).shape == (4, 5)
+
+
+def test_draw_pose_colours_the_sides():
+    keypoints = torch.rand(17, 2, generator=torch.Generator().manual_seed(0)) - 0.5
+    axis = plt.figure().add_subplot()
+    draw_pose(axis, keypoints, BODY, 64)
+    points = to_pixels(keypoints, 64).numpy()
+    assert len(axis.lines) == 16
+    for drawn, (a, b) in zip(axis.lines, BODY.edges, strict=True):
+        expected = LEFT if "left" in a + b else RIGHT if "right" in a + b else MIDDLE
+        assert to_hex(drawn.get_color()) == expected
+        np.testing.assert_allclose(drawn.get_xydata(), points[[BODY.index(a), BODY.index(b)]])
+
+
+def test_grid_of_every_kind_of_cell():
+    painted = []
+    picture = np.zeros((4, 4))
+    figure = grid([("one", [picture, (picture, {"cmap": "magma", "vmax": 5})]), ("two", [np.zeros((4, 4, 3)), painted.append])])
+    assert len(figure.axes) == 4 and [a.get_ylabel() for a in figure.axes] == ["one", "", "two", ""]
+    assert painted == [figure.axes[3]]
+    plain, other = figure.axes[0].images[0], figure.axes[1].images[0]
+    assert plain.get_cmap().name == "gray" and plain.get_clim() == (0, 1)
+    assert other.get_cmap().name == "magma" and other.get_clim() == (0, 5)
+
+
+def test_overlay_shows_image_and_pose():
+    axis = plt.figure().add_subplot()
+    overlay(torch.zeros(3, 32, 32), torch.zeros(17, 2), BODY)(axis)
+    assert len(axis.images) == 1 and len(axis.lines) == 16
+    assert axis.get_xlim() == (-0.5, 31.5) and axis.get_ylim() == (31.5, -0.5)
+
+
+def test_save_makes_the_folder_and_leaves_closing_to_close_all(tmp_path):
+    path = tmp_path / "new" / "folder" / "a.png"
+    save(grid([("", [np.zeros((4, 4))])]), path)
+    with Image.open(path) as image:
+        assert image.size[0] > 100
+    assert plt.get_fignums()
+    close_all()
+    assert not plt.get_fignums()
+
+
+def test_learning_curves_of_the_main_training():
+    lines = [dict(phase="pretrain", step=1, regressor=9.0)] + [
+        dict(phase="train", step=i, perceptual=1.0 / i, regressor=0.1, spread=0.2) for i in (25, 50)
+    ]
+    figure = learning_curves(lines)
+    assert [a.get_title() for a in figure.axes] == ["perceptual", "regressor", "spread"]
+    assert figure.axes[0].lines[0].get_xydata().tolist() == [[25, 1 / 25], [50, 1 / 50]]
+    assert [a.get_yscale() for a in figure.axes] == ["log", "log", "linear"]
+
+
+@pytest.mark.parametrize("runs", [["a"], ["a", "b"]], ids=len)
+def test_joint_bars(runs):
+    axis = joint_bars({run: {"left_hip": 1.0, "neck": 2.0} for run in runs}).axes[0]
+    assert [p.get_height() for p in axis.patches] == [1, 2] * len(runs)
+    assert [t.get_text() for t in axis.get_xticklabels()] == ["left\nhip", "neck"]
+    assert (axis.get_legend() is not None) == (len(runs) > 1)
+
+
+def test_bars():
+    axis = bars({"a": 1.0, "b": -0.5}, "error", ("floor", 0.25)).axes[0]
+    assert [p.get_width() for p in axis.patches] == [1.0, -0.5] and axis.get_xlabel() == "error"
+    assert {t.get_text() for t in axis.texts} == {" 1.00", " -0.50", "floor"}
+    assert axis.lines[0].get_xdata()[0] == 0.25
+    assert not bars({"a": 1.0}, "error").axes[0].lines

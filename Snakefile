@@ -58,7 +58,7 @@ rule visualise:
     output: f"{RESULTS}/visualise.ipynb", f"{RESULTS}/visualise/numbers.json"
     shell:
         f"{PAPERMILL} book/visualise.ipynb {RESULTS}/visualise.ipynb -p videos {HERE}/data/people "
-        f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise"
+        f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise -p records {HERE}/data/runs"
 
 
 rule html:

@@ -23,7 +23,7 @@ def log_brightness(skeleton: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s
 
 
 def log_residual(skeleton: Float[Tensor, "b 1 s s"], redrawn: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b 1 s s"]:
-    """Panel (b): log₁₀ of |y − β(η(y))| / 2, what the redrawing throws away. Show between ``LIMITS``."""
+    """Panel (b): log₁₀ of half the absolute difference of y and β(η(y)), what the redrawing throws away. Show between ``LIMITS``."""
     return ((skeleton - redrawn).abs() / 2 + EPSILON).log10()
 
 

@@ -32,7 +32,9 @@ def test_missing_video(tmp_path):
 def test_truncated_video(own):
     path = own / "videos/train/000.mp4"
     path.write_bytes(path.read_bytes()[:-200])  # the index at the end is lost
-    with pytest.raises(KpError, match=rf"^{re.escape(str(path))}: not a readable video \(.*\); it may be cut short: copy or render it again$"):
+    with pytest.raises(
+        KpError, match=rf"^{re.escape(str(path))}: not a readable video \(.*\); it may be cut short: copy or render it again$"
+    ):
         read_video(path)
 
 
@@ -170,7 +172,9 @@ def test_mask_of_another_shape(own, shape):
         load(own)
 
 
-numbered = Clips(["a", "b"], ["", ""], [torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 2, 2, 3) + s for n, s in ((2, 0), (5, 100))])
+numbered = Clips(
+    ["a", "b"], ["", ""], [torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 2, 2, 3) + s for n, s in ((2, 0), (5, 100))]
+)
 
 
 @given(st.integers(0, 10_000))

@@ -50,7 +50,7 @@ def test_settings_are_frozen():
 def test_sizes_that_do_not_fit(size, scales, least):
     expected = f"data.size is {size}; with network.scales {scales} it must be a multiple of 8 and at least {least}"
     with pytest.raises(KpError, match=re.escape(expected)):
-        Config(data=Data(size=size), network=Network(scales=scales))
+        Config(data=Data(size=size), network=Network(scales=scales, regressor="official"))
 
 
 @pytest.mark.parametrize("regressor", ["unet", "official"])
@@ -66,13 +66,17 @@ def test_a_size_is_refused_or_runs(size, regressor):
 
 @pytest.mark.parametrize("name", ["steps", "pretrain_steps"])
 def test_negative_steps(name):
-    with pytest.raises(KpError, match=re.escape(f"optimizer.{name} is -1; it must not be negative")):
+    with pytest.raises(KpError, match=rf"^optimizer\.{name} is -1; it must (not be negative|be at least 0)"):
         Config(optimizer=replace(Optimizer(), **{name: -1}))
 
 
-def test_zero_steps_are_fine_but_no_empty_batches():
+def test_zero_steps_are_fine():
     assert Config(optimizer=Optimizer(steps=0, pretrain_steps=0)).optimizer.steps == 0
-    with pytest.raises(KpError, match=re.escape("optimizer.batch is 0; it must be at least 1")):
+
+
+def test_empty_batches_are_not():
+    """0 is not negative: the message must say what is allowed."""
+    with pytest.raises(KpError, match=r"^optimizer\.batch is 0; it must be .*\b1\b"):
         Config(optimizer=Optimizer(batch=0))
 
 

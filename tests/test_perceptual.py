@@ -84,9 +84,7 @@ def test_vgg_file_missing(tmp_path):
         VGG19(path)
 
 
-@pytest.mark.parametrize(
-    "weights", [identity_weights(3), {f"{i}": torch.zeros(2) for i in range(40)}], ids=["too few", "other shapes"]
-)
+@pytest.mark.parametrize("weights", [identity_weights(3), {f"{i}": torch.zeros(2) for i in range(40)}], ids=["too few", "other shapes"])
 def test_vgg_file_of_another_network(tmp_path, weights):
     path = tmp_path / "vgg.pt"
     torch.save(weights, path)

@@ -42,7 +42,9 @@ def test_averages_start_from_the_model(state):
 
 
 @pytest.mark.parametrize(("step", "decay"), [(1, 1 / 11), (5, 5 / 15), (100_000, 0.99)])
-@pytest.mark.parametrize("part", [lambda m: m.encoder.last[1], lambda m: m.decoder.last[1], lambda m: m.regressor.maps], ids=["Φ", "Ψ", "η"])
+@pytest.mark.parametrize(
+    "part", [lambda m: m.encoder.last[1], lambda m: m.decoder.last[1], lambda m: m.regressor.maps], ids=["Φ", "Ψ", "η"]
+)
 def test_update_average(state, step, decay, part):
     state.step = step
     weight, mean = part(state.model).weight, part(state.average).weight
@@ -106,12 +108,12 @@ def fail_as_torch_does(monkeypatch):
 @pytest.mark.parametrize("fail", [write_to_full_device, fail_half_way, fail_as_torch_does])
 def test_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch, fail):
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(dict(old=torch.ones(3)), path)
+    save_checkpoint(dict(config="old", weight=torch.ones(3)), path)
     fail(monkeypatch)
     expected = f"{path}: could not be saved, the disk is full: free some space; any earlier checkpoint is untouched"
     with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
-        save_checkpoint(dict(new=torch.zeros(100_000)), path)
-    assert torch.equal(read_checkpoint(path)["old"], torch.ones(3))
+        save_checkpoint(dict(config="new", weight=torch.zeros(100_000)), path)
+    assert torch.equal(read_checkpoint(path)["weight"], torch.ones(3))
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 

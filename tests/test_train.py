@@ -174,7 +174,9 @@ def test_who_learns_in_training(config, clips, poses, change, still):
 
 
 def test_generator_step_leaves_no_gradient_on_regressor_and_discriminator(config, clips, poses, monkeypatch):
-    state = State(replace(config, loss=replace(config.loss, adversarial=1e-9), method=replace(config.method, finetune_regressor=False)), cpu)
+    state = State(
+        replace(config, loss=replace(config.loss, adversarial=1e-9), method=replace(config.method, finetune_regressor=False)), cpu
+    )
     monkeypatch.setattr("kp.train.discriminator_loss", lambda *_: torch.zeros((), requires_grad=True))
     train_step(state, clips, poses)
     assert all(p.grad is None for net in (state.model.regressor, state.model.discriminator) for p in net.parameters())

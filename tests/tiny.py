@@ -7,10 +7,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-JOINTS = (
-    "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine neck head head_top "
-    "left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist"
-).split()
+JOINTS = [
+    "pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine", "neck", "head", "head_top",
+    "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
+]  # fmt: skip
 STANDING = np.array(
     [
         (0, 0), (-1, 0), (-1, 4), (-1, 8), (1, 0), (1, 4), (1, 8), (0, -3), (0, -6), (0, -8), (0, -10),

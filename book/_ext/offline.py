@@ -1,0 +1,29 @@
+"""Keep the built book free of the network: drop thebe, and fail the build if a page loads code from elsewhere."""
+
+import re
+from pathlib import Path
+
+from sphinx.errors import SphinxError
+
+REMOTE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["'](?:https?:)?//[^"']+\.(?:js|css|mjs|woff2?|wasm)\b""")
+
+
+def drop_thebe(app, pagename, templatename, context, doctree):
+    """Jupyter Book adds thebe to every page; it needs a server and a remote script."""
+    name = lambda file: f"{getattr(file, 'filename', file) or ''} {getattr(file, 'attributes', {}).get('body', '')}".lower()
+    for kind in ("script_files", "css_files"):
+        context[kind] = [file for file in context.get(kind, []) if "thebe" not in name(file)]
+
+
+def refuse_remote_code(app, exception):
+    if exception is None and app.builder.format == "html":
+        pages = [p for p in Path(app.outdir).rglob("*.html") if "_static" not in p.parts]
+        found = [f"{p.name}: {m.group(0)[:120]}" for p in pages for m in REMOTE.finditer(p.read_text(encoding="utf-8"))]
+        if found:
+            raise SphinxError("pages would load code from the network:\n" + "\n".join(found[:20]))
+
+
+def setup(app):
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("build-finished", refuse_remote_code, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

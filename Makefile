@@ -38,8 +38,9 @@ notebooks: smoke
 	pytest -p no:jaxtyping --nbval --nbval-cell-timeout 300 -o addopts= results/smoke
 	pytest tests/book
 
-grid: $(READY) ## the full-length grid (about an hour): three seeds, with backgrounds, with the other prior; records in data/runs
+grid: $(READY) ## the full-length grid (about an hour): three seeds, with backgrounds, with the other prior
 	$(SNAKEMAKE) grid
+	@echo "records: results/grid/*.json; the book shows those in data/runs"
 
 bench: $(READY) ## steps a second by component, time to 5, 4 and 3.5 % error, memory, frames a second
 	python benchmarks/bench.py

@@ -68,11 +68,11 @@ rule html:
 
 
 rule grid:
-    input: expand("data/runs/full_seed{s}.json", s=SEEDS), "data/runs/background_seed0.json", "data/runs/other_prior_seed0.json"
+    input: expand("results/grid/full_seed{s}.json", s=SEEDS), "results/grid/background_seed0.json", "results/grid/other_prior_seed0.json"
 
 
 rule record:
     """One full-length run of the laptop preset, kept as a record: numbers with machine, versions and command."""
     input: LIBRARY, "benchmarks/record.py"
-    output: "data/runs/{setting}_seed{seed}.json"
+    output: "results/grid/{setting}_seed{seed}.json"
     shell: "python benchmarks/record.py {wildcards.setting} --seed {wildcards.seed} --out {output}"

@@ -6,6 +6,7 @@ one large matrix product reaches on this machine. Machines are noisy: compare wi
 
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -110,7 +111,8 @@ def main(preset: str = "laptop", out: Path = Path("results/bench.json"), to_erro
     numbers |= {"frames_a_second": frames, "frames_a_second_one_by_one": one}
     if to_error:
         numbers["time_to_error"] = time_to_error(config, clips, poses, test)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, kibibytes elsewhere
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     print(f"peak memory {peak:.1f} GiB")
     write_json(out, numbers | {"peak_memory_gib": peak})
     print(f"written to {out}")

@@ -30,13 +30,13 @@ lint: $(READY)
 	ruff format --check kp tests data benchmarks
 
 unit: $(READY)
-	pytest
+	pytest --ignore tests/book
 
 smoke: $(READY) ## the three notebooks with tiny settings, into results/smoke
 	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke ablation_steps=6 probe_steps=5
 
 notebooks: smoke
-	pytest -p no:jaxtyping --nbval --nbval-cell-timeout 300 -o addopts= results/smoke
+	pytest -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke
 	pytest tests/book
 
 grid: $(READY) ## the full-length grid (about an hour): three seeds, with backgrounds, with the other prior

@@ -13,7 +13,9 @@ def verify(root: Path) -> int:
         raise KpError(f"{listing}: no such file; restore the folder with 'git checkout {root}' or rebuild it with 'make data'")
     lines = listing.read_text().splitlines()
     for line in lines:
-        digest, name = line.split("  ", 1)
+        digest, two_spaces, name = line.partition("  ")
+        if not two_spaces:
+            raise KpError(f"{listing}: '{line}' is not '<sha256>  <file>'; restore it with 'git checkout {listing}'")
         path = root / name
         if not path.is_file():
             raise KpError(f"{path}: missing; restore it with 'git checkout {path}' or rebuild the data with 'make data'")

@@ -1,4 +1,4 @@
-"""The command line: ``kp check | train | evaluate | predict | data``. Every command has --help."""
+"""The command line: ``kp check | train | evaluate | predict``. Every command has --help."""
 
 import csv
 import dataclasses
@@ -79,6 +79,11 @@ def predict(run: tyro.conf.Positional[Path], inputs: tyro.conf.Positional[tuple[
     from kp.figures import close_all, grid, overlay, save
     from kp.predict import Predictor, read_frames
 
+    targets = [out / f"{path.stem}{suffix}" for path in inputs for suffix in (".csv", ".png")]
+    if not inputs:
+        raise KpError("nothing to predict; name at least one image or video after the run folder")
+    if len(set(targets)) < len(targets) or {t.resolve() for t in targets} & {p.resolve() for p in inputs}:
+        raise KpError(f"{out}: two results, or a result and an input, would share one name; rename an input or choose another --out")
     predictor = Predictor.load(run)
     size = predictor.size
     try:

@@ -90,8 +90,11 @@ def read_labels(root: Path) -> dict[tuple[str, str], str]:
     path = root / "clips.csv"
     if not path.is_file():
         return {}
-    with open(path, newline="") as file:
-        return {(row["split"], row["clip"]): row["source"] for row in csv.DictReader(file)}
+    try:
+        with open(path, newline="") as file:
+            return {(row["split"], row["clip"]): row["source"] for row in csv.DictReader(file)}
+    except KeyError as error:
+        raise KpError(f"{path}: has no column {error}; expected: split, clip, source") from error
 
 
 def load_clips(root: Path, split: str, size: int, background: bool = False, source: str = "", progress: bool = True) -> Clips:

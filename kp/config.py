@@ -125,9 +125,9 @@ class Config:
             raise KpError(
                 f"data.size is {size}; with network.scales {self.network.scales} it must be a multiple of 8 and at least {smallest}"
             )
-        for name in ("steps", "batch", "pretrain_steps"):
-            if getattr(self.optimizer, name) < (name == "batch"):
-                raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must not be negative")
+        for name, least in (("steps", 0), ("pretrain_steps", 0), ("batch", 1)):
+            if getattr(self.optimizer, name) < least:
+                raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must be at least {least}")
         if not 0 <= self.optimizer.average < 1:
             raise KpError(f"optimizer.average is {self.optimizer.average}; it must be in [0, 1)")
 

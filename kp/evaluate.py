@@ -8,6 +8,7 @@ from torch import Tensor
 
 from kp.clips import Clips, load_clips, to_images
 from kp.config import Data
+from kp.errors import KpError
 from kp.metrics import Scores, joint_errors, score
 from kp.poses import Poses
 from kp.predict import Prediction, Predictor
@@ -33,6 +34,11 @@ def load_test(data: Data, split: str = "test", progress: bool = True) -> TestSet
     """Clips and truth of ``split`` under the same resolution, background and motion source as the training data."""
     clips = load_clips(data.videos, split, data.size, data.background, data.source, progress)
     truth = load_truth(data.videos, split, find_skeleton(data.skeleton), data.size).of(clips.names)
+    lengths = {len(frames) for frames in clips.frames}
+    if lengths != {truth.keypoints.shape[1]}:
+        raise KpError(
+            f"{data.videos}/videos/{split}: clips have {sorted(lengths)} frames, the truth {truth.keypoints.shape[1]}; make them equal"
+        )
     images = torch.stack([to_images(frames[::EVERY]) for frames in clips.frames])
     return TestSet(clips, truth, images, truth.keypoints[:, ::EVERY])
 

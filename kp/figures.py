@@ -1,5 +1,6 @@
 """Pictures. Every function returns a matplotlib figure and leaves saving to the caller."""
 
+from itertools import zip_longest
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -52,15 +53,17 @@ def draw_pose(axis, keypoints: Float[Tensor, "k 2"], skeleton: Skeleton, size: i
 def grid(rows: list[tuple[str, list]], scale: float = 1.05, titles: list[str] | None = None) -> Figure:
     """A grid of pictures, with titles over its columns if given.
 
-    Each row: a label and cells; a cell is an array, or (array, imshow options), or a function of the axis.
+    Each row: a label and cells; a cell is an array, (array, imshow options), a function of the axis, or None.
     """
     columns = max(len(cells) for _, cells in rows)
     figure, axes = plt.subplots(len(rows), columns, figsize=(columns * scale + 0.9, len(rows) * scale), squeeze=False)
     for line, (label, cells) in zip(axes, rows, strict=True):
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
-        for axis, cell in zip(line, cells, strict=True):
+        for axis, cell in zip_longest(line, cells):
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
+            if cell is None:
+                continue
             if callable(cell):
                 cell(axis)
             else:

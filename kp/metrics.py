@@ -87,8 +87,8 @@ def score(
         label_free=joint_errors(resolve_flips(p, ref, skeleton), g).mean().item(),
         mean_pose=joint_errors(mean_pose.expand_as(g), g).mean().item(),
         constant_offset=(errors.mean() - centred.mean()).item(),
-        pck5=pck(errors, 5),
-        pck10=pck(errors, 10),
+        pck5=pck(errors, 5.0),
+        pck10=pck(errors, 10.0),
         flipped_share=(minimum < errors.mean(1) - 1e-6).double().mean().item() * 100,
         by_joint=dict(zip(skeleton.joints, errors.mean(0).tolist(), strict=True)),
     )

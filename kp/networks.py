@@ -117,7 +117,7 @@ class UNetRegressor(nn.Module):
             x = stage(x)
             taps.append(x)
         for step, tap in zip(self.up, (taps[2], taps[1]), strict=True):
-            x = step(torch.cat([upsample(x), tap], 1))
+            x = step(torch.cat([upsample(x)[..., : tap.shape[2], : tap.shape[3]], tap], 1))
         return joint_soft_argmax(self.maps(x))
 
 

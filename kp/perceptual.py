@@ -33,7 +33,7 @@ class PixelPyramid(nn.Module):
 class VGG19(nn.Module):
     """Raw image, conv1_2, conv2_2, conv3_2, conv4_2, conv5_2 of VGG-19, without ReLU as in the official code.
 
-    ``weights``: a torch file with a state dict of 16 or more (weight, bias) pairs of 3×3 convolutions in
+    ``weights``: a torch file with a state dict of at least 14 (weight, bias) pairs of 3×3 convolutions in
     order, such as the ``features`` of torchvision's VGG-19 converted to 0..255 RGB input. These are
     ImageNet labels in disguise: "self-supervised" then needs a footnote.
     """
@@ -44,7 +44,10 @@ class VGG19(nn.Module):
         super().__init__()
         if not weights.is_file():
             raise KpError(f"{weights}: no VGG-19 weights; give --loss.vgg-weights FILE or use --loss.features pixels")
-        stored = list(torch.load(weights, weights_only=True, map_location="cpu").values())
+        try:
+            stored = list(torch.load(weights, weights_only=True, map_location="cpu").values())
+        except Exception as error:  # torch raises many kinds for damaged files
+            raise KpError(f"{weights}: not a readable file of weights ({type(error).__name__}); copy it again") from error
         layers, inputs = [], 3
         for outputs in (c for stage in VGG_STAGES for c in stage):
             layers.append(nn.Conv2d(inputs, outputs, 3, 1, 1))

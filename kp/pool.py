@@ -16,12 +16,12 @@ class ImagePool:
         out = []
         for image in batch.detach():
             if len(self.images) < self.capacity:
-                self.images.append(image)
+                self.images.append(image.clone())  # a view would keep its whole batch
                 out.append(image)
             elif torch.rand((), generator=generator) < 0.5:
                 k = int(torch.randint(self.capacity, (), generator=generator))
                 out.append(self.images[k])
-                self.images[k] = image
+                self.images[k] = image.clone()
             else:
                 out.append(image)
         return torch.stack(out)

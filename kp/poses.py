@@ -1,6 +1,7 @@
 """Unpaired pose priors: 2-D poses that belong to no image of the videos, and their augmentation."""
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def read_npz(path: Path, fields: tuple[str, ...]) -> dict[str, np.ndarray]:
             return {field: file[field] for field in fields}
     except KeyError as error:
         raise KpError(f"{path}: has no array {error.args[0]!r}; expected: {', '.join(fields)}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise KpError(f"{path}: not a readable .npz file ({error}); copy or make it again") from error
 
 
@@ -56,6 +57,8 @@ def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:
     if broken.any():
         first = int(broken.nonzero()[0])
         raise KpError(f"{path}: {int(broken.sum())} poses hold NaN or infinite values, the first is number {first}; remove them")
+    if len(data["source"]) != len(pixels):
+        raise KpError(f"{path}: {len(pixels)} poses but {len(data['source'])} source labels; give one a pose")
     old = int(data["frame_size"])
     return Poses(from_pixels(resize_pixels(pixels, old, size), size), [str(s) for s in data["source"]])
 

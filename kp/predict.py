@@ -85,6 +85,6 @@ def read_frames(path: Path) -> UInt8[np.ndarray, "n h w 3"]:
         raise KpError(f"{path}: no such image or video; check the path")
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))[None]
+            return np.array(image.convert("RGB"))[None]  # a copy: torch wants to be able to write
     except (UnidentifiedImageError, OSError) as error:
         raise KpError(f"{path}: neither a readable image nor a video (mp4, avi, mov, mkv, webm): convert it first") from error

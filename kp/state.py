@@ -54,7 +54,7 @@ class State:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        return dict(model=self.model, perceptual=self.perceptual, average=self.average, first_regressor=self.first_regressor)
+        return dict(model=self.model, average=self.average, first_regressor=self.first_regressor)
 
     def finish_pretraining(self) -> None:
         """Keep η as it now is for flip resolution, and start the averages from the present weights."""
@@ -76,6 +76,7 @@ class State:
             step=self.step,
             modules={k: m.state_dict() for k, m in self.modules.items()},
             optimizers={k: o.state_dict() for k, o in self.optimizers.items()},
+            perceptual_scale=self.perceptual.scale,  # not Γ's weights: they come from a file and never change
             pool=self.pool.images,
             generator=self.generator.get_state(),
         )
@@ -86,6 +87,7 @@ class State:
             module.load_state_dict(saved["modules"][k])
         for k, optimizer in self.optimizers.items():
             optimizer.load_state_dict(saved["optimizers"][k])
+        self.perceptual.scale.copy_(saved["perceptual_scale"])
         self.pool.images = [image.to(self.device) for image in saved["pool"]]
         self.generator.set_state(saved["generator"])
 
@@ -105,7 +107,7 @@ def save_checkpoint(saved: dict, path: Path) -> None:
     except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
         part.unlink(missing_ok=True)
         full = getattr(error, "errno", None) == errno.ENOSPC or "No space" in str(error) or isinstance(error, RuntimeError)
-        why = "the disk is full: free some space" if full else f"{error}: choose another folder with --out"
+        why = "the disk seems full: free some space" if full else f"{error}: choose another folder with --out"
         raise KpError(f"{path}: could not be saved, {why}; any earlier checkpoint is untouched") from error
 
 
@@ -114,9 +116,12 @@ def read_checkpoint(path: Path) -> dict:
     if not path.is_file():
         raise KpError(f"{path}: no such checkpoint; train first with 'kp train', or check the path")
     try:
-        return torch.load(path, weights_only=True, map_location="cpu")
+        saved = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises many kinds for damaged files
         raise KpError(f"{path}: not a readable checkpoint ({type(error).__name__}); train again or restore a copy") from error
+    if not isinstance(saved, dict) or "config" not in saved:
+        raise KpError(f"{path}: not a checkpoint of kp; give a run folder, or its checkpoint.pt")
+    return saved
 
 
 def load_state(path: Path, device: torch.device) -> State:

@@ -34,9 +34,11 @@ def frozen(*nets: nn.Module) -> Iterator[None]:
     """Gradients pass through these networks but do not reach their weights."""
     for net in nets:
         net.requires_grad_(False)
-    yield
-    for net in nets:
-        net.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for net in nets:
+            net.requires_grad_(True)
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor, lr: float) -> None:
@@ -86,7 +88,7 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
         descend(optimizers["regressor"], terms["regressor"], rate(rates.lr_regressor))
     state.step += 1
     state.update_average()
-    terms["spread"] = made.keypoints.detach().std(0).mean()  # over the batch: 0 when every image gets one pose
+    terms["spread"] = made.keypoints.detach().std(0, correction=0).mean()  # over the batch: 0 when every image gets one pose
     return {name: term.item() for name, term in terms.items()}
 
 
@@ -98,19 +100,35 @@ def open_run(config: Config, out: Path, device: torch.device) -> State:
             (out / "config.json").write_text(to_json(config))
             (out / "metrics.jsonl").write_text("")
             return State(config, device)
+        state = load_state(out / "checkpoint.pt", device)
+        if state.config != config:
+            changed = [f.name for f in dataclasses.fields(Config) if getattr(config, f.name) != getattr(state.config, f.name)]
+            raise KpError(f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete it")
+        kept = [line for line in (out / "metrics.jsonl").read_text().splitlines() if _before(line, state)]
+        (out / "metrics.jsonl").write_text("".join(line + "\n" for line in kept))
+        return state
     except OSError as error:
         raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
-    state = load_state(out / "checkpoint.pt", device)
-    if state.config != config:
-        changed = [f.name for f in dataclasses.fields(Config) if getattr(config, f.name) != getattr(state.config, f.name)]
-        raise KpError(f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete it")
-    kept = [line for line in (out / "metrics.jsonl").read_text().splitlines() if _before(json.loads(line), state)]
-    (out / "metrics.jsonl").write_text("".join(line + "\n" for line in kept))
-    return state
 
 
-def _before(line: dict, state: State) -> bool:
-    return line["step"] <= (state.pretrain_step if line["phase"] == "pretrain" else state.step)
+def _before(line: str, state: State) -> bool:
+    """Whether a line of metrics.jsonl tells of a step that the checkpoint holds; one cut short by a crash does not."""
+    try:
+        told = json.loads(line)
+    except json.JSONDecodeError:
+        return False
+    return told["step"] <= (state.pretrain_step if told["phase"] == "pretrain" else state.step)
+
+
+def find_device(name: str) -> torch.device:
+    """KpError if torch cannot compute there."""
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).splitlines()[0]
+        raise KpError(f"device '{name}' cannot be used ({why}); use --device cpu") from error
+    return device
 
 
 def train(
@@ -131,12 +149,12 @@ def train(
     KpError for unusable data, an unwritable folder, or a folder that holds another run.
     """
     data = config.data
-    state = open_run(config, out, torch.device(device))
+    state = open_run(config, out, find_device(device))
     if poses is None:
         poses = load_poses(data.videos / "priors" / f"{data.prior}.npz", find_skeleton(data.skeleton), data.size)
     if clips is None:
         clips = load_clips(data.videos, "train", data.size, data.background, data.source)
-    if pretrained is not None and state.pretrain_step == 0:
+    if pretrained is not None and state.pretrain_step == state.step == 0:
         adopt_regressor(state, pretrained)
     for net in (state.model, state.average, state.first_regressor):
         net.train()
@@ -179,6 +197,8 @@ def train(
 def adopt_regressor(state: State, checkpoint: Path) -> None:
     """Start from the pre-trained η of another run; pre-training then counts as done."""
     other = load_state(checkpoint, state.device)
+    if other.pretrain_step < other.config.optimizer.pretrain_steps:
+        raise KpError(f"{checkpoint}: its pre-training was interrupted; finish that run first")
     try:
         state.model.regressor.load_state_dict(other.first_regressor.state_dict())
     except RuntimeError as error:

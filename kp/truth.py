@@ -25,6 +25,11 @@ class Truth:
 
     def of(self, names: list[str]) -> "Truth":
         """The clips called ``names``, in that order."""
+        missing = [n for n in names if n not in self.names]
+        if missing:
+            raise KpError(
+                f"no truth for clip '{missing[0]}' (known: {self.names[0]} to {self.names[-1]}); rebuild the data with 'make data'"
+            )
         row = [self.names.index(n) for n in names]
         return Truth(names, self.keypoints[row], self.identity[row], self.appearance[row])
 

@@ -110,7 +110,7 @@ def test_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch, fail):
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(dict(config="old", weight=torch.ones(3)), path)
     fail(monkeypatch)
-    expected = f"{path}: could not be saved, the disk is full: free some space; any earlier checkpoint is untouched"
+    expected = f"{path}: could not be saved, the disk seems full: free some space; any earlier checkpoint is untouched"
     with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
         save_checkpoint(dict(config="new", weight=torch.zeros(100_000)), path)
     assert torch.equal(read_checkpoint(path)["weight"], torch.ones(3))

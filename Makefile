@@ -3,7 +3,6 @@ PYTHON ?= python3
 CORES ?= 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
-export OMP_WAIT_POLICY ?= PASSIVE # waiting threads sleep: on a busy machine spinning ones cost many times the work
 READY := .venv/ready
 SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 

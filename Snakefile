@@ -17,6 +17,8 @@ CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md",
 COMMON = f"-p videos {HERE}/data/people -p preset {PRESET}"
 # Absolute folders, so that an executed notebook can be run again from wherever it lies.
 IN = lambda name: f"-p run {HERE}/{RUNS}/{name} -p out {HERE}/{RESULTS}/{name}"
+# A finished run is forgotten when its notebook runs again (the code changed); an interrupted one goes on.
+FRESH = "if [ -e {params.forget}/done ]; then rm -rf {params.forget}; fi; "
 PAPERMILL = "papermill --log-output --no-progress-bar -k python3"
 
 
@@ -39,7 +41,7 @@ rule train:
     output: f"{RESULTS}/train.ipynb", f"{RESULTS}/train/numbers.json"
     params: forget=f"{RUNS}/train"
     shell:
-        "book/fresh {params.forget} && "
+        FRESH +
         f"{PAPERMILL} book/train.ipynb {RESULTS}/train.ipynb {COMMON} {IN('train')} && touch {{params.forget}}/done"
 
 
@@ -48,7 +50,7 @@ rule ablate:
     output: f"{RESULTS}/ablate.ipynb", f"{RESULTS}/ablate/numbers.json"
     params: forget=f"{RUNS}/ablate"
     shell:
-        "book/fresh {params.forget} && "
+        FRESH +
         f"{PAPERMILL} book/ablate.ipynb {RESULTS}/ablate.ipynb {COMMON} {IN('ablate')} "
         f"-p steps {STEPS} -p probe_steps {PROBE} -p pretrained {HERE}/{RUNS}/train/checkpoint.pt && touch {{params.forget}}/done"
 

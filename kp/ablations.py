@@ -11,6 +11,14 @@ def _method(**changes) -> Callable[[Config], Config]:
     return lambda c: replace(c, method=replace(c.method, **changes))
 
 
+def _network(config: Config, **changes) -> Config:
+    return replace(config, network=replace(config.network, **changes))
+
+
+def _optimizer(config: Config, **changes) -> Config:
+    return replace(config, optimizer=replace(config.optimizer, **changes))
+
+
 ABLATIONS = {
     "full": ("the method", lambda c: c),
     "skeleton_and_frame": ("Ψ reads y, and a second frame", _method(decoder_reads="skeleton")),
@@ -20,6 +28,14 @@ ABLATIONS = {
 }
 """Name → (what it is, Config → Config)."""
 
+RECIPES = {
+    "official_regressor": ("the official η", lambda c: _network(c, regressor="official", regressor_width=16)),
+    "official_init": ("the official initialisation", lambda c: _network(c, official_init=True)),
+    "constant_rate": ("constant learning rates of 0.0002", lambda c: _optimizer(c, schedule="constant", lr=2e-4)),
+    "last_weights": ("the last weights predict", lambda c: _optimizer(c, average=0.0)),
+}
+"""Where the laptop preset departs from the official recipe, each step taken back."""
+
 SETTINGS = {
     "background": ("with backgrounds", lambda c: replace(c, data=replace(c.data, background=True))),
     "other_prior": ("prior of other motions", lambda c: replace(c, data=replace(c.data, prior="other", source="cmu"))),
@@ -28,8 +44,8 @@ SETTINGS = {
 
 
 def find_ablation(name: str) -> tuple[str, Callable[[Config], Config]]:
-    """(description, Config → Config) of an ablation or a setting; KpError lists those there are."""
-    known = ABLATIONS | SETTINGS
+    """(description, Config → Config) of an ablation, a recipe or a setting; KpError lists those there are."""
+    known = ABLATIONS | RECIPES | SETTINGS
     if name not in known:
         raise KpError(f"unknown ablation '{name}'; use some of: {', '.join(known)}")
     return known[name]

@@ -133,7 +133,10 @@ class Config:
 
 
 def smoke(videos: Path = Path("data/people")) -> Config:
-    """A few tiny steps, to see that everything runs: under a minute on two cores, learns next to nothing."""
+    """A few tiny steps, to see that everything runs.
+
+    Two seconds of training on two cores; learns nothing (error about 10 %, worse than the mean pose's 8.4 %).
+    """
     return Config(
         data=Data(videos=videos, size=32),
         network=Network(width=4, regressor_width=8, discriminator_width=8, scales=1),
@@ -142,7 +145,11 @@ def smoke(videos: Path = Path("data/people")) -> Config:
 
 
 def laptop(videos: Path = Path("data/people")) -> Config:
-    """64 px on two cores without a GPU."""
+    """64 px on two cores without a GPU.
+
+    About 7 minutes (1 for η alone); error about 3.0 % of the image size on unseen people, where the prior's
+    mean pose has 8.3 %. Records of full runs, with seeds and machine, are in data/runs.
+    """
     return Config(data=Data(videos=videos))
 
 

@@ -3,12 +3,12 @@ from dataclasses import replace
 
 import pytest
 
-from kp.ablations import ABLATIONS, SETTINGS, find_ablation
+from kp.ablations import ABLATIONS, RECIPES, SETTINGS, find_ablation
 from kp.config import Method, laptop
 from kp.errors import KpError
 
 
-@pytest.mark.parametrize("name", [*ABLATIONS, *SETTINGS])
+@pytest.mark.parametrize("name", [*ABLATIONS, *RECIPES, *SETTINGS])
 def test_every_ablation_changes_something_but_full(name):
     description, change = find_ablation(name)
     assert description and (change(laptop()) == laptop()) == (name == "full")

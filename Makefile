@@ -1,6 +1,6 @@
 # Two commands: `make book` trains and builds the book; `make test` checks everything. `make help` lists the rest.
 PYTHON ?= python3
-CORES ?= 1
+CORES ?= all
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 READY := .venv/ready

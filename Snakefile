@@ -40,6 +40,7 @@ rule train:
     input: "book/train.ipynb", f"{RESULTS}/check.txt", LIBRARY
     output: f"{RESULTS}/train.ipynb", f"{RESULTS}/train/numbers.json"
     params: forget=f"{RUNS}/train"
+    threads: workflow.cores  # Snakemake passes this to OpenMP: one notebook at a time, on every core
     shell:
         FRESH +
         f"{PAPERMILL} book/train.ipynb {RESULTS}/train.ipynb {COMMON} {IN('train')} && touch {{params.forget}}/done"
@@ -49,6 +50,7 @@ rule ablate:
     input: "book/ablate.ipynb", f"{RESULTS}/train.ipynb", LIBRARY
     output: f"{RESULTS}/ablate.ipynb", f"{RESULTS}/ablate/numbers.json"
     params: forget=f"{RUNS}/ablate"
+    threads: workflow.cores
     shell:
         FRESH +
         f"{PAPERMILL} book/ablate.ipynb {RESULTS}/ablate.ipynb {COMMON} {IN('ablate')} "
@@ -58,6 +60,7 @@ rule ablate:
 rule visualise:
     input: "book/visualise.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY
     output: f"{RESULTS}/visualise.ipynb", f"{RESULTS}/visualise/numbers.json"
+    threads: workflow.cores
     shell:
         f"{PAPERMILL} book/visualise.ipynb {RESULTS}/visualise.ipynb -p videos {HERE}/data/people "
         f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise -p records {HERE}/data/runs"
@@ -77,4 +80,5 @@ rule record:
     """One full-length run of the laptop preset, kept as a record: numbers with machine, versions and command."""
     input: LIBRARY, "benchmarks/record.py"
     output: "results/grid/{setting}_seed{seed}.json"
+    threads: workflow.cores
     shell: "python benchmarks/record.py {wildcards.setting} --seed {wildcards.seed} --out {output}"

@@ -23,7 +23,7 @@ def site(tmp_path_factory):
         shutil.copytree(ROOT / name, folder / name.replace("results/smoke", "results"))
     for name in ("_config.yml", "_toc.yml", "data/README.md"):
         shutil.copy(ROOT / name, folder / name)
-    command = [sys.executable, "-m", "jupyter_book", "build", str(folder), "-W", "-n", "--keep-going"]
+    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(folder), "-W", "-n", "--keep-going"]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
     return folder / "_build/html"

@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 READY := .venv/ready
 SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 
-.PHONY: help book test lint unit notebooks smoke grid bench data clean
+.PHONY: help book test lint unit notebooks smoke grid recipes bench data clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,10 @@ notebooks: smoke
 grid: $(READY) ## the full-length grid (about an hour): three seeds, with backgrounds, with the other prior
 	$(SNAKEMAKE) grid
 	@echo "records: results/grid/*.json; the book shows those in data/runs"
+
+recipes: $(READY) ## what each departure from the official recipe is worth (about 15 minutes)
+	$(SNAKEMAKE) recipes
+	@echo "records: results/recipes/*.json; the book shows those in data/runs/recipes"
 
 bench: $(READY) ## steps a second by component, time to 5, 4 and 3.5 % error, memory, frames a second
 	python benchmarks/bench.py

@@ -32,7 +32,7 @@ def main(setting: tyro.conf.Positional[str], out: Path, preset: str = "laptop", 
     name, change = find_ablation(setting)
     config = dataclasses.replace(change(find_preset(preset)()), seed=seed)
     config = dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, steps=steps or config.optimizer.steps))
-    run = Path("runs/grid") / f"{setting}_seed{seed}"
+    run = Path("runs/records") / f"{setting}_seed{seed}_steps{config.optimizer.steps}"
     data = config.data
     poses = load_poses(data.videos / "priors" / f"{data.prior}.npz", find_skeleton(data.skeleton), data.size)
     predictor = Predictor.of(train(config, run, poses=poses))

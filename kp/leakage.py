@@ -38,19 +38,18 @@ def rms_amplitude(skeleton: Float[Tensor, "b 1 s s"], redrawn: Float[Tensor, "b 
     return (((skeleton - redrawn) ** 2 * far).sum() / far.sum().clamp_min(1)).sqrt().item() / 2
 
 
-def probe_error(
+def rebuild(
     inputs: Float[Tensor, "n c s s"],
     images: Float[Tensor, "n 3 s s"],
     test_inputs: Float[Tensor, "m c s s"],
-    test_images: Float[Tensor, "m 3 s s"],
     steps: int,
     seed: int = 0,
     width: int = 8,
-) -> float:
-    """Mean squared error of images rebuilt from ``inputs`` alone by a fresh network, on people it has not seen.
+) -> Float[Tensor, "m 3 s s"]:
+    """The probe: images that a fresh network rebuilds from ``test_inputs`` alone, for people it has not seen.
 
-    The probe is a small encoder-decoder with skips, trained for ``steps`` batches of 16 with Adam and
-    the one-cycle schedule. The same probe serves every representation, so errors compare.
+    It learns inputs → images, a small encoder-decoder with skips trained for ``steps`` batches of 16 with
+    Adam and the one-cycle schedule. The same probe serves every representation, so its errors compare.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -68,14 +67,13 @@ def probe_error(
         course.step()
     probe.eval()
     with torch.no_grad():
-        rebuilt = torch.cat([probe(x) for x in test_inputs.split(64)])
-    return F.mse_loss(rebuilt, test_images).item()
+        return torch.cat([probe(x) for x in test_inputs.split(64)])
 
 
 def leak(error: float, geometry: float, image: float) -> float:
     """How much of the picture a representation gives away beyond pose, 0 to 1.
 
-    (E_geometry − E) / (E_geometry − E_image), with E the probe's error on the representation, on true
+    (E_geometry − E) / (E_geometry − E_image), with E the mean squared error of what the probe rebuilds from the representation, on true
     skeletons (geometry only) and on the image itself (everything). 0: no more than the pose; 1: all.
     Small negative values mean a pose less exact than the true one. A low value says that this
     probe found nothing, not that nothing is there.

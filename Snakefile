@@ -77,7 +77,7 @@ rule grid:
 
 
 rule recipes:
-    input: expand("results/recipes/{r}_seed0.json", r=["full", "official_regressor", "official_init", "constant_rate", "last_weights"])
+    input: expand("results/recipes/{r}_seed0.json", r=["full", "official_regressor", "official_init", "constant_rate"])
 
 
 rule recipe:
@@ -85,7 +85,7 @@ rule recipe:
     input: LIBRARY, "benchmarks/record.py"
     output: "results/recipes/{setting}_seed{seed}.json"
     threads: workflow.cores
-    shell: "python benchmarks/record.py {wildcards.setting} --seed {wildcards.seed} --steps 300 --out {output}"
+    shell: "python benchmarks/record.py {wildcards.setting} --seed {wildcards.seed} --steps 200 --out {output}"
 
 
 rule record:

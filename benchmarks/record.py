@@ -35,13 +35,16 @@ def main(setting: tyro.conf.Positional[str], out: Path, preset: str = "laptop", 
     run = Path("runs/records") / f"{setting}_seed{seed}_steps{config.optimizer.steps}"
     data = config.data
     poses = load_poses(data.videos / "priors" / f"{data.prior}.npz", find_skeleton(data.skeleton), data.size)
-    predictor = Predictor.of(train(config, run, poses=poses))
+    state = train(config, run, poses=poses)
+    predictor = Predictor.of(state)
     test = load_test(data)
+    last, _ = evaluate(Predictor(state.model, state.first_regressor), test, poses)
     scores, _ = evaluate(predictor, test, poses)
     metrics = read_metrics(run)
     seconds = {p: max(m["seconds"] for m in metrics if m["phase"] == p) for p in ("pretrain", "train")}
     numbers = dataclasses.asdict(scores) | {
         "setting": name,
+        "raw_last_weights": last.raw,
         "regressor_floor": regressor_floor(predictor, test.keypoints.flatten(0, 1)),
         "seconds_pretrain": seconds["pretrain"],
         "seconds_train": seconds["train"] - seconds["pretrain"],

@@ -32,7 +32,6 @@ RECIPES = {
     "official_regressor": ("the official η", lambda c: _network(c, regressor="official", regressor_width=16)),
     "official_init": ("the official initialisation", lambda c: _network(c, official_init=True)),
     "constant_rate": ("constant learning rates of 0.0002", lambda c: _optimizer(c, schedule="constant", lr=2e-4)),
-    "last_weights": ("the last weights predict", lambda c: _optimizer(c, average=0.0)),
 }
 """Where the laptop preset departs from the official recipe, each step taken back."""
 

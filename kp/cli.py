@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import sys
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +61,12 @@ def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Pa
         json_file.write_text(json.dumps(dataclasses.asdict(scores), indent=2) + "\n")
 
 
-def predict(run: tyro.conf.Positional[Path], inputs: tyro.conf.Positional[tuple[Path, ...]], out: Path = Path("predictions")) -> None:
+def predict(
+    run: tyro.conf.Positional[Path],
+    inputs: tyro.conf.Positional[tuple[Path, ...]],
+    masks: tuple[Path, ...] = (),
+    out: Path = Path("predictions"),
+) -> None:
     """Find the named keypoints in images or videos (square, the subject centred).
 
     Writes one CSV an input, ``frame,joint,x,y`` with x and y in pixels of that input (0 = centre of the
@@ -69,12 +75,13 @@ def predict(run: tyro.conf.Positional[Path], inputs: tyro.conf.Positional[tuple[
     Args:
         run: Run folder.
         inputs: Image and video files.
+        masks: One mask image or video for each input, white where the subject is, to black out the background.
         out: Folder for the results.
     """
     import numpy as np
     import torch
 
-    from kp.clips import shrink, to_images
+    from kp.clips import black_out, shrink, to_images
     from kp.coordinates import from_pixels, resize_pixels
     from kp.figures import close_all, grid, overlay, save
     from kp.predict import Predictor, read_frames
@@ -84,13 +91,20 @@ def predict(run: tyro.conf.Positional[Path], inputs: tyro.conf.Positional[tuple[
         raise KpError("nothing to predict; name at least one image or video after the run folder")
     if len(set(targets)) < len(targets) or {t.resolve() for t in targets} & {p.resolve() for p in inputs}:
         raise KpError(f"{out}: two results, or a result and an input, would share one name; rename an input or choose another --out")
+    if masks and len(masks) != len(inputs):
+        raise KpError(f"{len(inputs)} inputs but {len(masks)} masks; give one mask for each input, in the same order")
     predictor = Predictor.load(run)
     size = predictor.size
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for path in tqdm(inputs, unit="file"):
+        for path, mask_path in tqdm(zip_longest(inputs, masks), total=len(inputs), unit="file"):
             frames = read_frames(path)
-            found = predictor.pixels(frames)
+            if mask_path:
+                mask = read_frames(mask_path)
+                if mask.shape != frames.shape:
+                    raise KpError(f"{mask_path}: {mask.shape[:3]} frames × height × width, {path} has {frames.shape[:3]}; make them equal")
+                frames = black_out(frames, mask)
+            found = predictor.pixels(frames, str(path))
             with open(out / f"{path.stem}.csv", "w", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(["frame", "joint", "x", "y"])

@@ -51,6 +51,11 @@ def shrink(frames: UInt8[np.ndarray, "t h w c"], size: int) -> UInt8[np.ndarray,
     return x.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
 
 
+def black_out(frames: UInt8[np.ndarray, "t h w 3"], masks: UInt8[np.ndarray, "t h w 3"]) -> UInt8[np.ndarray, "t h w 3"]:
+    """Frames with all but the subject black; masks are white (255) where the subject is."""
+    return (frames * (masks[..., :1] / np.float32(255))).astype(np.uint8)
+
+
 @dataclass(frozen=True)
 class Clips:
     """Clips of one split in memory. ``frames``: one (t, s, s, 3) uint8 tensor a clip; ``sources``: a label a clip."""
@@ -123,7 +128,7 @@ def load_clips(root: Path, split: str, size: int, background: bool = False, sour
             mask = read_video(mask_path)
             if mask.shape != frames.shape:
                 raise KpError(f"{mask_path}: {mask.shape[:3]} frames × height × width, its video has {frames.shape[:3]}; make them equal")
-            frames = (frames * (mask[..., :1] / np.float32(255))).astype(np.uint8)
+            frames = black_out(frames, mask)
         return frames.shape[1:3], torch.from_numpy(shrink(frames, size))
 
     with ThreadPoolExecutor(2) as pool:

@@ -17,6 +17,8 @@ from kp.metrics import resolve_flips
 from kp.model import Model
 from kp.state import State, read_checkpoint
 
+DARK, BLACK_SHARE = 16, 0.3  # a removed background: at least this share of pixels is darker than this
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -68,10 +70,20 @@ class Predictor:
             net.train(mode)
         return Prediction(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
-    def pixels(self, frames: UInt8[np.ndarray, "n h w 3"]) -> Float[Tensor, "n k 2"]:
-        """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames, left and right resolved."""
+    def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:
+        """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames, left and right resolved.
+
+        KpError, about ``name``, if frames are not square, or show a background to a model that learnt from
+        subjects on black.
+        """
         if frames.shape[1] != frames.shape[2]:
-            raise KpError(f"frames are {frames.shape[2]}×{frames.shape[1]}; kp needs square frames with the subject centred: crop first")
+            raise KpError(
+                f"{name}: {frames.shape[2]}×{frames.shape[1]} pixels; kp needs square frames with the subject centred: crop first"
+            )
+        if not self.model.config.data.background and (frames.max(-1) < DARK).mean() < BLACK_SHARE:
+            raise KpError(
+                f"{name}: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background"
+            )
         made = self(to_images(torch.from_numpy(shrink(frames, self.size))))
         resolved = resolve_flips(made.keypoints, made.reference, self.skeleton)
         return resize_pixels(to_pixels(resolved, self.size), self.size, frames.shape[1])

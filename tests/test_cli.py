@@ -12,7 +12,7 @@ from PIL import Image
 from tiny import FRAMES, make_set
 
 from kp.cli import main
-from kp.clips import read_video
+from kp.clips import black_out, read_video
 from kp.predict import Predictor
 from kp.skeleton import BODY
 
@@ -88,14 +88,16 @@ def test_from_training_to_prediction(kp, tiny, tmp_path):
     assert set(scores["by_joint"]) == set(BODY.joints) and all(joint in printed for joint in BODY.joints)
 
     video, image = tiny / "videos/test/000.mp4", tmp_path / "photo.png"
+    masks = tiny / "masks/test/000.mp4", tmp_path / "mask.png"
     Image.fromarray(read_video(video)[3]).save(image)
-    status, printed, _ = kp("predict", run, video, image, "--out", out)
+    Image.fromarray(read_video(masks[0])[3]).save(masks[1])
+    status, printed, _ = kp("predict", run, video, image, "--masks", *masks, "--out", out)
     assert status == 0 and printed == f"wrote 2 CSV and PNG files to {out}/\n"
     assert sorted(p.name for p in out.iterdir()) == ["000.csv", "000.png", "photo.csv", "photo.png"]
     found, single = rows(out / "000.csv"), rows(out / "photo.csv")
     assert list(found[0]) == ["frame", "joint", "x", "y"] and len(found) == FRAMES * 17 and len(single) == 17
     assert [r["joint"] for r in single] == list(BODY.joints) and [r["frame"] for r in found[::17]] == [str(t) for t in range(FRAMES)]
-    expected = Predictor.load(run).pixels(read_video(video)).flatten(0, 1)
+    expected = Predictor.load(run).pixels(black_out(read_video(video), read_video(masks[0]))).flatten(0, 1)
     torch.testing.assert_close(torch.tensor([[float(r["x"]), float(r["y"])] for r in found]), expected, rtol=0, atol=0.006)
     for name in ("000.png", "photo.png"):
         with Image.open(out / name) as drawn:
@@ -159,6 +161,23 @@ def test_predictions_that_cannot_be_written(kp, finished, tiny, tmp_path):
     out.write_text("")
     status, _, err = kp("predict", finished[0], tiny / "videos/test/000.mp4", "--out", out)
     assert status == 1 and blame(err) == [f"kp: {out}: cannot be written (File exists); choose another folder with --out"]
+
+
+@pytest.mark.parametrize(
+    ("masks", "expected"),
+    [
+        ([], "{video}: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background"),
+        (["{video}", "{video}"], "1 inputs but 2 masks; give one mask for each input, in the same order"),
+        (["{image}"], "{image}: (1, 40, 40) frames × height × width, {video} has (8, 48, 48); make them equal"),
+    ],
+    ids=["none", "too many", "another shape"],
+)
+def test_masks(kp, finished, tiny, tmp_path, masks, expected):
+    names = {"video": tiny / "videos/test/000.mp4", "image": tmp_path / "mask.png"}
+    Image.new("RGB", (40, 40)).save(names["image"])
+    words = ["--masks", *(m.format(**names) for m in masks)] if masks else []
+    status, _, err = kp("predict", finished[0], names["video"], *words, "--out", tmp_path / "found")
+    assert status == 1 and blame(err) == ["kp: " + expected.format(**names)]
 
 
 def test_predict_without_inputs(kp, finished, tmp_path):

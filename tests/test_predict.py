@@ -101,9 +101,19 @@ def test_pixels_resolves_left_and_right(predictor, monkeypatch):
 
 
 def test_frames_not_square(predictor):
-    expected = "frames are 64×48; kp needs square frames with the subject centred: crop first"
+    expected = "frames: 64×48 pixels; kp needs square frames with the subject centred: crop first"
     with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
         predictor.pixels(np.zeros((1, 48, 64, 3), np.uint8))
+
+
+def test_a_background_that_the_model_never_saw(predictor, config):
+    bright, black = (np.full((2, 32, 32, 3), value, np.uint8) for value in (90, 5))
+    expected = "a.mp4: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background"
+    with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
+        predictor.pixels(bright, "a.mp4")
+    assert predictor.pixels(black).isfinite().all()
+    seen = State(replace(config, data=replace(config.data, background=True)), torch.device("cpu"))
+    assert Predictor.of(seen).pixels(bright).isfinite().all()
 
 
 def test_read_frames_of_a_video(tiny, tmp_path):

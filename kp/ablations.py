@@ -31,7 +31,7 @@ ABLATIONS = {
 RECIPES = {
     "official_regressor": ("the official η", lambda c: _network(c, regressor="official", regressor_width=16)),
     "official_init": ("the official initialisation", lambda c: _network(c, official_init=True)),
-    "constant_rate": ("constant learning rates of 0.0002", lambda c: _optimizer(c, schedule="constant", lr=2e-4)),
+    "constant_rate": ("constant rates: Φ, Ψ, D 0.0002, η 0.0001", lambda c: _optimizer(c, schedule="constant", lr=2e-4)),
 }
 """Where the laptop preset departs from the official recipe, each step taken back."""
 

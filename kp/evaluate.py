@@ -55,5 +55,6 @@ def regressor_floor(predictor: Predictor, keypoints: Float[Tensor, "n k 2"]) -> 
     """Error of the pre-trained η on perfect drawings β(p), % of the image size: no prediction can be expected below it."""
     with torch.no_grad():
         predictor.first_regressor.eval()
-        read = torch.cat([predictor.first_regressor(predictor.model.draw(p)) for p in keypoints.split(64)])
+        drawn = (predictor.model.draw(p).to(predictor.device) for p in keypoints.split(64))
+        read = torch.cat([predictor.first_regressor(y).cpu() for y in drawn])
     return joint_errors(read, keypoints).mean().item()

@@ -39,6 +39,7 @@ class Predictor:
     def __init__(self, model: Model, first_regressor: nn.Module):
         self.model, self.first_regressor = model, first_regressor
         self.size, self.skeleton = model.config.data.size, model.skeleton
+        self.device = next(model.parameters()).device  # images may come from the CPU; predictions return to it
 
     @staticmethod
     def of(state: State) -> "Predictor":
@@ -62,13 +63,18 @@ class Predictor:
             net.eval()
         parts = []
         for x in images.split(batch):
-            y = self.model.encoder(x.contiguous(memory_format=torch.channels_last))
+            y = self.model.encoder(x.to(self.device, memory_format=torch.channels_last))
             p = self.model.regressor(y)
             redrawn = self.model.draw(p)
             parts.append((p, y, redrawn, self.first_regressor(redrawn)))
         for net, mode in zip(nets, before, strict=True):
             net.train(mode)
-        return Prediction(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        return Prediction(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
+
+    @torch.no_grad()
+    def decode(self, skeleton: Float[Tensor, "n 1 s s"], other: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
+        """x̂ = Ψ(skeleton, other): what the decoder paints, on the CPU."""
+        return self.model.eval().decoder(skeleton.to(self.device), other.to(self.device)).cpu()
 
     def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:
         """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames, left and right resolved.

@@ -149,3 +149,11 @@ def test_unreadable_image(tmp_path, damage):
     expected = f"{path}: neither a readable image nor a video (mp4, avi, mov, mkv, webm): convert it first"
     with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
         read_frames(path)
+
+
+def test_decode_is_the_decoder_in_evaluation_mode(predictor):
+    made = predictor(images())
+    with torch.no_grad():
+        expected = predictor.model.eval().decoder(made.redrawn, images())
+    predictor.model.train()
+    assert torch.equal(predictor.decode(made.redrawn, images()), expected)

@@ -1,4 +1,4 @@
-"""Render data/people: ``python data/make/make_people.py`` (two processes, about half an hour). Deterministic by seed.
+"""Render data/people: ``python data/make/make_people.py`` (two processes; seven minutes on two cores). Deterministic by seed.
 
 Writes videos/, masks/, clips.csv, priors/ and truth/ below ``--out``; checksums last.
 """

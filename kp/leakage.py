@@ -44,7 +44,7 @@ def rebuild(
     test_inputs: Float[Tensor, "m c s s"],
     steps: int,
     seed: int = 0,
-    width: int = 8,
+    width: int = 16,
 ) -> Float[Tensor, "m 3 s s"]:
     """The probe: images that a fresh network rebuilds from ``test_inputs`` alone, for people it has not seen.
 
@@ -55,8 +55,8 @@ def rebuild(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         probe = Encoder(width, inputs.shape[1], 3).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(probe.parameters(), 1e-2)
-    course = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)
+    optimizer = torch.optim.Adam(probe.parameters(), 3e-3)
+    course = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     for _ in range(steps):
         rows = torch.randint(len(inputs), (16,), generator=generator)
         made = probe(inputs[rows].contiguous(memory_format=torch.channels_last))

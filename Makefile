@@ -38,7 +38,7 @@ notebooks: smoke
 	pytest -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke
 	pytest tests/book
 
-grid: $(READY) ## the full-length grid (about an hour): three seeds, with backgrounds, with the other prior
+grid: $(READY) ## the full-length grid (about 40 minutes): two seeds, with backgrounds, with the other prior
 	$(SNAKEMAKE) grid
 	@echo "records: results/grid/*.json; the book shows those in data/runs"
 

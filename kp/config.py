@@ -38,7 +38,7 @@ class Network:
     width: int = 16
     """Channels of the first stage of Φ and Ψ (the paper: 32)."""
     regressor: Literal["official", "unet"] = "unet"
-    """η: the official network, or a small U-shaped one that learns faster."""
+    """η: the official network, or a small U-shaped one that reads drawings a little better."""
     regressor_width: int = 16
     """Channels of the first stage of η (the paper: 32)."""
     discriminator_width: int = 32

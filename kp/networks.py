@@ -99,7 +99,8 @@ class Regressor(nn.Module):
 class UNetRegressor(nn.Module):
     """η for two cores: half the resolution throughout, skip connections, s/4 × s/4 maps, joint soft-argmax.
 
-    Not in the paper. Learns poses several times faster than :class:`Regressor` (book, chapter on η).
+    Not in the paper. After 2,000 steps at width 16 it reads perfect drawings with 1.34 % error, the official
+    network with 1.48 % (data/runs/recipes, one seed each).
     Same shapes and coordinates.
     """
 

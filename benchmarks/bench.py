@@ -4,6 +4,7 @@ Beside the measured times stands the arithmetic floor: counted multiply-adds ove
 one large matrix product reaches on this machine. Machines are noisy: compare within one run.
 """
 
+import contextlib
 import resource
 import statistics
 import sys
@@ -118,6 +119,10 @@ def main(preset: str = "laptop", out: Path = Path("results/bench.json"), to_erro
     print(f"written to {out}")
 
 
+class Reached(Exception):
+    """All targets are met: the rest of the training would tell nothing new."""
+
+
 def time_to_error(config, clips, poses, test) -> dict[str, float]:
     """Seconds of training, η's pre-training included and evaluation left out, until the test error first falls to each target."""
     reached: dict[str, float] = {}
@@ -132,8 +137,10 @@ def time_to_error(config, clips, poses, test) -> dict[str, float]:
                     reached[f"{target} %"] = now - start - paused[0]
                     print(f"{target} % after {reached[f'{target} %']:.0f} s ({state.step} steps)", flush=True)
             paused[0] += time.perf_counter() - now
+            if len(reached) == len(TARGETS):
+                raise Reached
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Reached):
         train(config, Path(folder), clips, poses, on_step=look)
     for target in TARGETS:
         if f"{target} %" not in reached:

@@ -85,10 +85,20 @@ class PerceptualLoss(nn.Module):
         self.features = features
         self.register_buffer("scale", torch.zeros(features.terms))
 
-    def forward(self, made: Float[Tensor, "b 3 s s"], real: Float[Tensor, "b 3 s s"]) -> Float[Tensor, ""]:
+    def forward(
+        self, made: Float[Tensor, "b 3 s s"], real: Float[Tensor, "b 3 s s"], weight: Float[Tensor, "b 1 s s"] | None = None
+    ) -> Float[Tensor, ""]:
+        """Scalar. ``weight``: how much each pixel counts (relative to their mean), shrunk to the size of each feature map."""
         with torch.no_grad():
             target = self.features(real)
-        terms = torch.stack([F.mse_loss(a, b) for a, b in zip(self.features(made), target, strict=True)])
+
+        def difference(a, b):
+            if weight is None:
+                return F.mse_loss(a, b)
+            w = F.adaptive_avg_pool2d(weight, a.shape[2:])
+            return ((a - b) ** 2 * w).mean() / w.mean()
+
+        terms = torch.stack([difference(a, b) for a, b in zip(self.features(made), target, strict=True)])
         with torch.no_grad():
             self.scale.copy_(torch.where(self.scale == 0, terms, 0.99 * self.scale + 0.01 * terms))
         return (terms / (self.scale + 1e-8)).mean()

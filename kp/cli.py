@@ -37,16 +37,16 @@ def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Pa
     """Measure a trained run on people it has never seen.
 
     Args:
-        run: Run folder.
+        run: Run folder, .safetensors file, or the name of a published model: people.
         split: val or test.
         json_file: Also write the numbers to this file.
     """
     from kp.evaluate import evaluate as measure
     from kp.evaluate import load_test
     from kp.poses import load_prior
-    from kp.predict import Predictor
+    from kp.weights import load
 
-    predictor = Predictor.load(run)
+    predictor = load(run)
     data = predictor.model.config.data
     poses = load_prior(data, predictor.model.config.seed)
     scores, _ = measure(predictor, load_test(data, split), poses)
@@ -73,7 +73,7 @@ def predict(
     first pixel), and a PNG with the poses drawn over up to eight frames.
 
     Args:
-        run: Run folder.
+        run: Run folder, .safetensors file, or the name of a published model: people.
         inputs: Image and video files.
         masks: One mask image or video for each input, white where the subject is, to black out the background.
         out: Folder for the results.
@@ -84,7 +84,8 @@ def predict(
     from kp.clips import black_out, shrink, to_images
     from kp.coordinates import from_pixels, resize_pixels
     from kp.figures import close_all, grid, overlay, save
-    from kp.predict import Predictor, read_frames
+    from kp.predict import read_frames
+    from kp.weights import load
 
     targets = [out / f"{path.stem}{suffix}" for path in inputs for suffix in (".csv", ".png")]
     if not inputs:
@@ -93,7 +94,7 @@ def predict(
         raise KpError(f"{out}: two results, or a result and an input, would share one name; rename an input or choose another --out")
     if masks and len(masks) != len(inputs):
         raise KpError(f"{len(inputs)} inputs but {len(masks)} masks; give one mask for each input, in the same order")
-    predictor = Predictor.load(run)
+    predictor = load(run)
     size = predictor.size
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -151,7 +152,7 @@ def study(
     steps: int = 300,
     precision: Literal["float32", "bfloat16"] = "float32",
     workers: int = 1,
-    keep: bool = False,
+    snapshots: tuple[int, ...] = (),
 ) -> None:
     """Train named departures from a preset, several seeds each, and keep a record of every run.
 
@@ -165,11 +166,11 @@ def study(
         steps: Steps of the main training of every run; 0 takes the preset's.
         precision: Arithmetic of the networks.
         workers: Settings to train side by side, each in a process of its own.
-        keep: Keep each run's checkpoint, in runs/study.
+        snapshots: Steps at which to save the weights too, in runs/study/snapshots; the final ones go to runs/study/weights.
     """
     from kp.study import run_study
 
-    run_study(list(settings), list(seeds), out, preset, steps, precision, workers, keep)
+    run_study(list(settings), list(seeds), out, preset, steps, precision, workers, snapshots)
 
 
 def main() -> None:

@@ -28,9 +28,11 @@ from kp.evaluate import TestSet, evaluate, load_test, regressor_floor
 from kp.poses import load_prior, nearest_pose_error
 from kp.predict import Predictor
 from kp.record import read_metrics, write_json
+from kp.state import State
 from kp.train import train
+from kp.weights import save_weights
 
-WORK = Path("runs/study")  # checkpoints and logs; records go to --out
+WORK = Path("runs/study")  # checkpoints, weights, snapshots and logs; records go to --out
 
 
 def study_config(setting: str, preset: str, seed: int, steps: int, precision: str) -> Config:
@@ -85,12 +87,19 @@ def shared_regressor(config: Config) -> Path:
     return folder / "checkpoint.pt"
 
 
-def run_one(setting: str, config: Config, out: Path, keep: bool, clips: Clips | None = None, test: TestSet | None = None) -> None:
+def run_one(
+    setting: str, config: Config, out: Path, snapshots: tuple[int, ...], clips: Clips | None = None, test: TestSet | None = None
+) -> None:
     """Train (or go on with) one run, evaluate it on the test people and write its record to ``out``."""
     name, _ = find_ablation(setting)
     folder = WORK / f"{setting}_steps{config.optimizer.steps}_seed{config.seed}"
     poses = load_prior(config.data, config.seed)
-    state = train(config, folder, clips, poses, pretrained=shared_regressor(config))
+
+    def snapshot(state: State) -> None:
+        if state.step in snapshots:
+            save_weights(Predictor(state.model, state.first_regressor), WORK / "snapshots" / f"{folder.name}_at{state.step}.safetensors")
+
+    state = train(config, folder, clips, poses, pretrained=shared_regressor(config), on_step=snapshot)
     predictor, test = Predictor.of(state), test or load_test(config.data)
     scores, made = evaluate(predictor, test, poses)
     last, _ = evaluate(Predictor(state.model, state.first_regressor), test, poses)
@@ -112,8 +121,8 @@ def run_one(setting: str, config: Config, out: Path, keep: bool, clips: Clips | 
         "command": f"kp study {setting} --seeds {config.seed} --steps {config.optimizer.steps} --precision {config.optimizer.precision}",
     }
     write_json(record_path(out, setting, config.seed), numbers)
-    if not keep:
-        shutil.rmtree(folder)
+    save_weights(predictor, WORK / "weights" / f"{folder.name}.safetensors")
+    shutil.rmtree(folder)
     print(f"{name}, seed {config.seed}: error {scores.raw:.2f} %", flush=True)
 
 
@@ -123,7 +132,7 @@ def checksum(videos: Path) -> str:
     return hashlib.sha256(sums.read_bytes()).hexdigest()[:12] if sums.is_file() else "none"
 
 
-def run_setting(setting: str, configs: list[Config], out: Path, keep: bool) -> None:
+def run_setting(setting: str, configs: list[Config], out: Path, snapshots: tuple[int, ...]) -> None:
     """All seeds of one setting, in this process; the clips are read once."""
     configs = [c for c in configs if not is_done(record_path(out, setting, c.seed), c)]
     if not configs:
@@ -131,10 +140,12 @@ def run_setting(setting: str, configs: list[Config], out: Path, keep: bool) -> N
     data = configs[0].data
     clips, test = load_clips(data.videos, "train", data.size, data.background, data.source), load_test(data)
     for config in configs:
-        run_one(setting, config, out, keep, clips, test)
+        run_one(setting, config, out, snapshots, clips, test)
 
 
-def run_study(settings: list[str], seeds: list[int], out: Path, preset: str, steps: int, precision: str, workers: int, keep: bool) -> None:
+def run_study(
+    settings: list[str], seeds: list[int], out: Path, preset: str, steps: int, precision: str, workers: int, snapshots: tuple[int, ...] = ()
+) -> None:
     """Run what has no record yet: each setting in its own process, ``workers`` at a time, their output in runs/study/<setting>.log.
 
     KpError at the start for an unknown setting or a record of other settings; at the end, naming the settings that failed.
@@ -146,13 +157,24 @@ def run_study(settings: list[str], seeds: list[int], out: Path, preset: str, ste
     print(f"{total} runs: {done} have records already, {total - done} to do", flush=True)
     if workers == 1 and len(todo) == 1:
         [(setting, configs)] = todo.items()
-        return run_setting(setting, configs, out, keep)
+        return run_setting(setting, configs, out, snapshots)
     WORK.mkdir(parents=True, exist_ok=True)
     threads = max(1, torch.get_num_threads() // workers)
 
     def launch(setting: str) -> int:
         command = [sys.executable, "-m", "kp.cli", "study", setting, "--seeds", *(str(s) for s in seeds), "--out", str(out)]
-        command += ["--preset", preset, "--steps", str(steps), "--precision", precision, "--workers", "1", *(["--keep"] if keep else [])]
+        command += [
+            "--preset",
+            preset,
+            "--steps",
+            str(steps),
+            "--precision",
+            precision,
+            "--workers",
+            "1",
+            "--snapshots",
+            *map(str, snapshots),
+        ]
         with open(WORK / f"{setting}.log", "a") as log:
             return subprocess.run(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": str(threads)}).returncode
 

@@ -28,7 +28,6 @@ RECIPES = {
     "official_regressor": ("the official η", _with(network={"regressor": "official"})),
     "official_init": ("the official initialisation", _with(network={"official_init": True})),
     "constant_rate": ("constant rates: Φ, Ψ, D 0.0002, η 0.0001", _with(optimizer={"schedule": "constant", "lr": 2e-4})),
-    "last_weights": ("predict with the last weights", _with(optimizer={"average": 0.0})),
     "full_precision": ("float32 throughout", _with(optimizer={"precision": "float32"})),
     "gaussian_profile": ("drawn with a Gaussian profile", _with(network={"profile": "gaussian"})),
     "thin_lines": ("thinner lines, σ 0.15", _with(network={"sigma": 0.15})),

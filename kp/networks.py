@@ -93,7 +93,7 @@ class Regressor(nn.Module):
         self.maps = trunk(1, joints, width, nn.InstanceNorm2d)
 
     def forward(self, skeleton: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b k 2"]:
-        return marginal_soft_argmax(self.maps(skeleton))
+        return marginal_soft_argmax(self.maps(skeleton).float())  # positions need 32 bits, also under autocast
 
 
 class UNetRegressor(nn.Module):
@@ -119,7 +119,7 @@ class UNetRegressor(nn.Module):
             taps.append(x)
         for step, tap in zip(self.up, (taps[2], taps[1]), strict=True):
             x = step(torch.cat([upsample(x)[..., : tap.shape[2], : tap.shape[3]], tap], 1))
-        return joint_soft_argmax(self.maps(x))
+        return joint_soft_argmax(self.maps(x).float())
 
 
 class Decoder(nn.Module):

@@ -31,7 +31,7 @@ BLACK = 2  # of 255; what the codec leaves where the background was removed is b
 BLACK_SHARE = 0.3  # a removed background: at least this share of the pixels is black
 TEMPLATE = 32  # pixels a side at which silhouettes and drawings are compared
 THICKNESS = 0.35  # σ of those drawings (Gaussian profile), a body's width: the best mean correlation on the val clips, no labels
-SPREAD = 0.75  # standard deviation of IMM's Gaussians in cells: its 0.1 of [-1, 1] on 16 × 16 cells
+SPREAD = 0.75  # standard deviation of IMM's Gaussians in cells: the official 0.1 of [-1, 1] on 16 × 16 cells
 RIDGES = [10.0**e for e in range(-9, 1)]  # of the largest variance of the points
 
 
@@ -144,7 +144,10 @@ def train_supervised(
 
 
 def gaussian_maps(points: Float[Tensor, "b p 2"], size: int) -> Float[Tensor, "b p {size} {size}"]:
-    """One map a point: exp(−d²/2s²), d the distance of a cell's centre in [-1, 1] and s three quarters of a cell."""
+    """One map a point: exp(−d²/2s²), d the distance of a cell's centre in [-1, 1] and s three quarters of a cell.
+
+    The official code leaves out the 2.
+    """
     grid = torch.linspace(-1, 1, size, device=points.device, dtype=points.dtype)
     near = lambda x: torch.exp(-((x[..., None] - grid) ** 2) / (2 * (SPREAD * 2 / (size - 1)) ** 2))
     return near(points[..., 1])[..., :, None] * near(points[..., 0])[..., None, :]

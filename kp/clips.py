@@ -19,6 +19,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -40,6 +41,17 @@ def read_video(path: Path) -> UInt8[np.ndarray, "t h w 3"]:
     if len(frames) < 2:
         raise KpError(f"{path}: has {len(frames)} frame; a clip needs at least 2, since frames are compared in pairs")
     return np.stack(frames)
+
+
+def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """One image, RGB; grey and black-and-white ones in three equal channels. KpError names the file if it is missing or damaged."""
+    if not path.is_file():
+        raise KpError(f"{path}: no such image; check the folder, or unpack the set again")
+    try:
+        with Image.open(path) as image:
+            return np.array(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise KpError(f"{path}: not a readable image; it may be cut short: copy or unpack it again") from error
 
 
 def shrink(frames: UInt8[np.ndarray, "t h w c"], size: int) -> UInt8[np.ndarray, "t {size} {size} c"]:

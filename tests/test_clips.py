@@ -7,9 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from tiny import FRAMES, moving_box, write_video
 
-from kp.clips import Clips, load_clips, read_labels, read_video, shrink, to_images
+from kp.clips import Clips, load_clips, read_image, read_labels, read_video, shrink, to_images
 from kp.errors import KpError
 
 
@@ -62,6 +63,24 @@ def test_one_frame(tmp_path):
     write_video(path, np.zeros((1, 32, 32, 3), np.uint8))
     with pytest.raises(KpError, match=re.escape(f"{path}: has 1 frame; a clip needs at least 2, since frames are compared in pairs")):
         read_video(path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"), [("1", 1, (255, 255, 255)), ("L", 90, (90, 90, 90)), ("RGB", (1, 2, 3), (1, 2, 3))]
+)
+def test_read_image(tmp_path, mode, colour, expected):
+    Image.new(mode, (5, 4), colour).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png")
+    assert image.shape == (4, 5, 3) and image.dtype == np.uint8 and tuple(image[2, 3].tolist()) == expected
+
+
+def test_missing_and_damaged_image(tmp_path):
+    path = tmp_path / "a.png"
+    with pytest.raises(KpError, match=f"^{re.escape(f'{path}: no such image; check the folder, or unpack the set again')}$"):
+        read_image(path)
+    path.write_text("no image")
+    with pytest.raises(KpError, match=f"^{re.escape(f'{path}: not a readable image; it may be cut short: copy or unpack it again')}$"):
+        read_image(path)
 
 
 def test_shrink_averages_and_leaves_the_right_size_alone():

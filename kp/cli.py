@@ -41,14 +41,21 @@ def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Pa
         split: val or test.
         json_file: Also write the numbers to this file.
     """
+    from kp.datasets import open_prior
+    from kp.evaluate import activities, load_test
     from kp.evaluate import evaluate as measure
-    from kp.evaluate import load_test
-    from kp.poses import load_prior
+    from kp.human36m import is_human36m
     from kp.weights import load
 
     predictor = load(run)
     data = predictor.model.config.data
-    poses = load_prior(data, predictor.model.config.seed)
+    if is_human36m(data.videos):
+        table = activities(predictor, split)
+        print(f"{'error, % of the image size':28s} {'raw':>6s} {'flip minimum':>13s} {'flips resolved, no labels':>26s}")
+        for name, row in table.items():
+            print(f"{name:28s} {row['raw']:6.2f} {row['flip_minimum']:13.2f} {row['label_free']:26.2f}")
+        return _write(json_file, table)
+    poses = open_prior(data, predictor.model.config.seed)
     scores, _ = measure(predictor, load_test(data, split), poses)
     low, high = scores.raw_interval
     print(f"error, % of the image size   {scores.raw:.2f}   (95 % interval over clips {low:.2f}–{high:.2f})")
@@ -56,9 +63,13 @@ def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Pa
     print(f"  mean pose of the prior     {scores.mean_pose:.2f}\nPCK at 5 %: {scores.pck5:.1f} %   at 10 %: {scores.pck10:.1f} %")
     for joint, error in scores.by_joint.items():
         print(f"  {joint:15s} {error:5.2f}")
+    _write(json_file, dataclasses.asdict(scores))
+
+
+def _write(json_file: Path | None, numbers: dict) -> None:
     if json_file:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(dataclasses.asdict(scores), indent=2) + "\n")
+        json_file.write_text(json.dumps(numbers, indent=2) + "\n")
 
 
 def predict(

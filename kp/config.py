@@ -33,6 +33,8 @@ class Data:
     """Use only clips of this motion source ("" = all)."""
     background: bool = False
     """Keep the background instead of blacking out all but the subject."""
+    every: int = 1
+    """Keep every so many frames of a video: long footage lies in memory whole."""
     size: int = 64
     """Training resolution, pixels a side."""
     skeleton: str = "body"
@@ -143,6 +145,8 @@ class Config:
             raise KpError(
                 f"data.size is {size}; with network.scales {self.network.scales} it must be a multiple of 8 and at least {smallest}"
             )
+        if self.data.every < 1:
+            raise KpError(f"data.every is {self.data.every}; it must be at least 1")
         for name, least in (("steps", 0), ("pretrain_steps", 0), ("batch", 1)):
             if getattr(self.optimizer, name) < least:
                 raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must be at least {least}")

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from tqdm import tqdm
 
 from kp.clips import Clips, load_clips, to_images
 from kp.config import Data
+from kp.datasets import open_clips
 from kp.errors import KpError
+from kp.human36m_truth import activity_table
+from kp.human36m_truth import load_truth as load_h36m_truth
 from kp.metrics import Scores, joint_errors, score
 from kp.poses import Poses
 from kp.predict import Prediction, Predictor
@@ -49,6 +53,18 @@ def evaluate(predictor: Predictor, test: TestSet, poses: Poses) -> tuple[Scores,
     split = lambda p: p.unflatten(0, test.keypoints.shape[:2])
     scores = score(split(made.keypoints), test.keypoints, split(made.reference), poses.keypoints.mean(0), predictor.skeleton)
     return scores, made
+
+
+def activities(predictor: Predictor, split: str = "test") -> dict[str, dict[str, float]]:
+    """Simplified Human3.6M's table: errors an activity and their mean (see :func:`kp.human36m_truth.activity_table`).
+
+    Predicts clip by clip, since the test images as floats would fill the memory.
+    """
+    data = predictor.model.config.data
+    clips = open_clips(data, split)
+    true = load_h36m_truth(data.videos, split, data.every)
+    made = [predictor(to_images(frames)) for frames in tqdm(clips.frames, desc="predicting", unit="clip", leave=False)]
+    return activity_table([m.keypoints for m in made], true, [m.reference for m in made], clips.sources, predictor.skeleton)
 
 
 def regressor_floor(predictor: Predictor, keypoints: Float[Tensor, "n k 2"]) -> float:

@@ -30,7 +30,7 @@ Precision = Literal["float32", "bfloat16"]
 BLACK = 2  # of 255; what the codec leaves where the background was removed is below
 BLACK_SHARE = 0.3  # a removed background: at least this share of the pixels is black
 TEMPLATE = 32  # pixels a side at which silhouettes and drawings are compared
-THICKNESS = 0.35  # σ of those drawings (Gaussian profile), a body's width; chosen on the val clips by correlation, their errors having been seen
+THICKNESS = 0.35  # σ of those drawings (Gaussian profile); chosen on the val clips by correlation, their errors having been seen
 SPREAD = 0.75  # standard deviation of IMM's Gaussians in cells: the official 0.1 of [-1, 1] on 16 × 16 cells
 RIDGES = [10.0**e for e in range(-9, 1)]  # of the largest variance of the points
 

@@ -23,9 +23,10 @@ from tqdm import tqdm
 from kp.ablations import find_ablation
 from kp.clips import Clips, load_clips
 from kp.config import Config, Data, Loss, Method, find_preset, to_json
+from kp.datasets import open_prior
 from kp.errors import KpError
 from kp.evaluate import TestSet, evaluate, load_test, regressor_floor
-from kp.poses import load_prior, nearest_pose_error
+from kp.poses import nearest_pose_error
 from kp.predict import Predictor
 from kp.record import read_metrics, write_json
 from kp.state import State
@@ -93,7 +94,7 @@ def run_one(
     """Train (or go on with) one run, evaluate it on the test people and write its record to ``out``."""
     name, _ = find_ablation(setting)
     folder = WORK / f"{setting}_steps{config.optimizer.steps}_seed{config.seed}"
-    poses = load_prior(config.data, config.seed)
+    poses = open_prior(config.data, config.seed)
 
     def snapshot(state: State) -> None:
         if state.step in snapshots:

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from kp.clips import Clips, load_clips
+from kp.clips import Clips
 from kp.config import Config, to_json
+from kp.datasets import open_clips, open_prior
 from kp.errors import KpError
 from kp.model import discriminator_loss, generator_loss, reading_loss, regressor_loss, run
-from kp.poses import Poses, augment, load_prior, vary
+from kp.poses import Poses, augment, vary
 from kp.record import read_metrics
 from kp.state import State, learning_rate, load_state, save_checkpoint
 
@@ -158,9 +159,9 @@ def train(
     data = config.data
     state = open_run(config, out, find_device(device))
     if poses is None:
-        poses = load_prior(data, config.seed)
+        poses = open_prior(data, config.seed)
     if clips is None and config.optimizer.steps:
-        clips = load_clips(data.videos, "train", data.size, data.background, data.source)
+        clips = open_clips(data, "train")
     if pretrained is not None and state.pretrain_step == state.step == 0:
         adopt_regressor(state, pretrained)
     for net in (state.model, state.average, state.first_regressor):

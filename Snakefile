@@ -70,27 +70,3 @@ rule html:
     input: "_config.yml", "_toc.yml", CHAPTERS, "results/train.ipynb", "results/ablate.ipynb", "results/visualise.ipynb", "data/README.md"
     output: "_build/html/index.html"
     shell: "rm -rf _build && jupyter-book build . -W -n --keep-going"
-
-
-rule grid:
-    input: expand("results/grid/full_seed{s}.json", s=SEEDS), "results/grid/background_seed0.json", "results/grid/other_prior_seed0.json"
-
-
-rule recipes:
-    input: expand("results/recipes/{r}_seed0.json", r=["full", "official_regressor", "official_init", "constant_rate"])
-
-
-rule recipe:
-    """A short run with one choice of the laptop preset taken back to the official recipe."""
-    input: LIBRARY, "benchmarks/record.py"
-    output: "results/recipes/{setting}_seed{seed}.json"
-    threads: workflow.cores
-    shell: "python benchmarks/record.py {wildcards.setting} --seed {wildcards.seed} --steps 200 --out {output}"
-
-
-rule record:
-    """One full-length run of the laptop preset, kept as a record: numbers with machine, versions and command."""
-    input: LIBRARY, "benchmarks/record.py"
-    output: "results/grid/{setting}_seed{seed}.json"
-    threads: workflow.cores
-    shell: "python benchmarks/record.py {wildcards.setting} --seed {wildcards.seed} --out {output}"

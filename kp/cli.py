@@ -1,4 +1,4 @@
-"""The command line: ``kp check | train | evaluate | predict``. Every command has --help."""
+"""The command line: ``kp check | train | evaluate | predict | study``. Every command has --help."""
 
 import csv
 import dataclasses
@@ -6,7 +6,7 @@ import json
 import sys
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tqdm import tqdm
@@ -37,18 +37,18 @@ def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Pa
     """Measure a trained run on people it has never seen.
 
     Args:
-        run: Run folder.
+        run: Run folder, .safetensors file, or the name of a published model: people.
         split: val or test.
         json_file: Also write the numbers to this file.
     """
     from kp.evaluate import evaluate as measure
     from kp.evaluate import load_test
-    from kp.poses import load_poses
-    from kp.predict import Predictor
+    from kp.poses import load_prior
+    from kp.weights import load
 
-    predictor = Predictor.load(run)
+    predictor = load(run)
     data = predictor.model.config.data
-    poses = load_poses(data.videos / "priors" / f"{data.prior}.npz", predictor.skeleton, data.size)
+    poses = load_prior(data, predictor.model.config.seed)
     scores, _ = measure(predictor, load_test(data, split), poses)
     low, high = scores.raw_interval
     print(f"error, % of the image size   {scores.raw:.2f}   (95 % interval over clips {low:.2f}–{high:.2f})")
@@ -73,7 +73,7 @@ def predict(
     first pixel), and a PNG with the poses drawn over up to eight frames.
 
     Args:
-        run: Run folder.
+        run: Run folder, .safetensors file, or the name of a published model: people.
         inputs: Image and video files.
         masks: One mask image or video for each input, white where the subject is, to black out the background.
         out: Folder for the results.
@@ -84,7 +84,8 @@ def predict(
     from kp.clips import black_out, shrink, to_images
     from kp.coordinates import from_pixels, resize_pixels
     from kp.figures import close_all, grid, overlay, save
-    from kp.predict import Predictor, read_frames
+    from kp.predict import read_frames
+    from kp.weights import load
 
     targets = [out / f"{path.stem}{suffix}" for path in inputs for suffix in (".csv", ".png")]
     if not inputs:
@@ -93,7 +94,7 @@ def predict(
         raise KpError(f"{out}: two results, or a result and an input, would share one name; rename an input or choose another --out")
     if masks and len(masks) != len(inputs):
         raise KpError(f"{len(inputs)} inputs but {len(masks)} masks; give one mask for each input, in the same order")
-    predictor = Predictor.load(run)
+    predictor = load(run)
     size = predictor.size
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -143,6 +144,35 @@ def check(videos: tyro.conf.Positional[Path] = Path("data/people")) -> None:
         print(f"prior {path.stem}: {len(load_poses(path, BODY, 64))} poses")
 
 
+def study(
+    settings: tyro.conf.Positional[tuple[str, ...]],
+    seeds: tuple[int, ...] = (0, 1, 2),
+    out: Path = Path("results/study"),
+    preset: str = "laptop",
+    steps: int = 300,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    workers: int = 1,
+    snapshots: tuple[int, ...] = (),
+) -> None:
+    """Train named departures from a preset, several seeds each, and keep a record of every run.
+
+    Skips runs that have a record, goes on with those that were cut off. Settings: see kp/ablations.py.
+
+    Args:
+        settings: Names of settings, such as: full no_discriminator skeleton_alone prior_50.
+        seeds: Seeds of each setting.
+        out: Folder for the records, <setting>_seed<n>.json.
+        preset: Configuration to depart from.
+        steps: Steps of the main training of every run; 0 takes the preset's.
+        precision: Arithmetic of the networks.
+        workers: Settings to train side by side, each in a process of its own.
+        snapshots: Steps at which to save the weights too, in runs/study/snapshots; the final ones go to runs/study/weights.
+    """
+    from kp.study import run_study
+
+    run_study(list(settings), list(seeds), out, preset, steps, precision, workers, snapshots)
+
+
 def main() -> None:
     """Entry point: one line and exit status 1 for mistakes in the input, no traceback."""
     presets = {name: (f"{make.__doc__.strip().splitlines()[0]}", make()) for name, make in PRESETS.items()}
@@ -150,7 +180,7 @@ def main() -> None:
     train.__annotations__["config"] = Annotated[settings, tyro.conf.arg(name="")]
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"train": train, "evaluate": evaluate, "predict": predict, "check": check},
+            {"train": train, "evaluate": evaluate, "predict": predict, "study": study, "check": check},
             prog="kp",
             description="Named keypoints from unlabelled videos and unpaired poses.",
         )

@@ -21,6 +21,14 @@ class Data:
     """Folder of the video set (see kp/clips.py)."""
     prior: str = "matched"
     """Pose prior: the name of a file in <videos>/priors, without .npz."""
+    prior_size: int = 0
+    """Keep only so many poses of the prior, drawn by the seed (0 = all)."""
+    second_prior: str = ""
+    """Mix poses of this other prior in ("" = none)."""
+    second_share: float = 0.5
+    """Share of the mixture that comes from the second prior."""
+    vary_prior: Literal["no", "recombine", "augment"] = "no"
+    """What D is shown: the prior as it is, limbs of different poses together, or that turned, scaled, shifted and mirrored too."""
     source: str = ""
     """Use only clips of this motion source ("" = all)."""
     background: bool = False
@@ -51,6 +59,10 @@ class Network:
     """Width of the drawn lines: the picture falls to 1/e at distance σ²."""
     profile: Profile = "exponential"
     """Cross-section of the drawn lines."""
+    limbs: Literal["one", "sides"] = "one"
+    """Draw the whole skeleton in one channel as the paper does, or the middle, the left and the right side in three."""
+    halvings: int = 3
+    """Convolutions of stride 2 in D: its patches are 70, 34 or 16 pixels wide with 3 (the paper), 2 or 1."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,8 @@ class Method:
     """Whether Ψ sees another frame of the video."""
     finetune_regressor: bool = True
     """Whether η goes on learning beside Φ."""
+    flip_tolerant: bool = False
+    """Whether η may exchange left and right of a whole pose: its loss takes the nearer of the two readings."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +91,10 @@ class Loss:
     """η on drawn prior poses, whose keypoints are known."""
     regressor_fake: float = 0.1
     """η on Φ's skeleton images: redrawing them must give them back."""
-    features: Literal["pixels", "random", "lite0", "vgg16", "vgg19"] = "pixels"
-    """Γ: a pyramid of pixels, a VGG with random weights, or a network that learnt ImageNet's labels (kp/pretrained.py)."""
+    motion: float = 0.0
+    """Extra weight, in the reconstruction, of pixels that change between the two frames (0 = all pixels count alike)."""
+    features: Literal["raw", "pixels", "random", "lite0", "vgg16", "vgg19"] = "pixels"
+    """Γ: pixels, a pyramid of pixels, a VGG with random weights, or a network that learnt ImageNet's labels (kp/pretrained.py)."""
     weights: Path | None = None
     """File of that network's weights; vgg19 needs one, for lite0 and vgg16 None means those of the installed package."""
     relu: bool = False
@@ -107,6 +123,8 @@ class Optimizer:
     """Peak learning rate of that (always one-cycle)."""
     average: float = 0.99
     """Decay of the running mean of the weights, which predicts (0 = the last weights)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the networks; bfloat16 (mixed precision) is faster where the processor has it. Pictures and points stay float32."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +148,14 @@ class Config:
         for name, least in (("steps", 0), ("pretrain_steps", 0), ("batch", 1)):
             if getattr(self.optimizer, name) < least:
                 raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must be at least {least}")
-        if self.loss.weights and self.loss.features in ("pixels", "random"):
+        if self.loss.weights and self.loss.features in ("raw", "pixels", "random"):
             raise KpError(
                 f"loss.weights is {self.loss.weights}, but loss.features {self.loss.features} reads no file; choose lite0, vgg16 or vgg19"
             )
+        if not 0 <= self.data.second_share <= 1:
+            raise KpError(f"data.second_share is {self.data.second_share}; it must be in [0, 1]")
+        if not 1 <= self.network.halvings <= 3:
+            raise KpError(f"network.halvings is {self.network.halvings}; it must be 1, 2 or 3")
         if not 0 <= self.optimizer.average < 1:
             raise KpError(f"optimizer.average is {self.optimizer.average}; it must be in [0, 1)")
 

@@ -4,6 +4,8 @@ Sizes follow the official release at ``width`` 32 (``paper`` preset); every chan
 with ``width``. Images are (b, channels, s, s) in [-1, 1]; s is a multiple of 8.
 """
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -47,7 +49,7 @@ class Encoder(nn.Module):
         self.bottom = nn.Sequential(nn.Conv2d(8 * w, 8 * w, 1, bias=False), block(8 * w, 8 * w), block(8 * w, 8 * w))
         self.merge = nn.ModuleList(nn.Conv2d(c + c // 2, c, 1, bias=False) for c in (8 * w, 4 * w, 2 * w))
         self.up = nn.ModuleList(nn.Sequential(block(c, c // 2), block(c // 2, c // 2)) for c in (8 * w, 4 * w))
-        self.last = nn.Sequential(block(2 * w, w), nn.Conv2d(w, outputs, 3, 1, 1))
+        self.last = nn.Sequential(block(2 * w, w), Picture(w, outputs, 3, 1, 1))
 
     def forward(self, image: Float[Tensor, "b inputs s s"]) -> Float[Tensor, "b outputs s s"]:
         taps, x = [], image
@@ -60,11 +62,25 @@ class Encoder(nn.Module):
         return x
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """bfloat16 → float32; float32 and float64 as they are. Coordinates and pictures need more than eight bits."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+class Picture(nn.Conv2d):
+    """The last convolution of Φ and Ψ, always in full precision: what is faint in a picture must not be rounded away."""
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(at_least_float32(x))
+
+
 def marginal_soft_argmax(maps: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k 2"]:
     """Maps → points (x, y) in (-1, 1): average over rows (columns), softmax, expectation over columns (rows).
 
-    Separable; the official read-out (``extract_points``).
+    Separable; the official read-out (``extract_points``). In float32 at least.
     """
+    maps = at_least_float32(maps)
 
     def expect(scores):
         grid = torch.linspace(-1, 1, scores.shape[-1], device=scores.device, dtype=scores.dtype)
@@ -74,7 +90,8 @@ def marginal_soft_argmax(maps: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k 2
 
 
 def joint_soft_argmax(maps: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k 2"]:
-    """Maps → points (x, y) in (-1, 1): one softmax over all cells, then the expectation of the cell centres."""
+    """Maps → points (x, y) in (-1, 1): one softmax over all cells, then the expectation of the cell centres. In float32 at least."""
+    maps = at_least_float32(maps)
     share = maps.flatten(2).softmax(-1).view_as(maps)
     x = torch.linspace(-1, 1, maps.shape[3], device=maps.device, dtype=maps.dtype)
     y = torch.linspace(-1, 1, maps.shape[2], device=maps.device, dtype=maps.dtype)
@@ -82,17 +99,17 @@ def joint_soft_argmax(maps: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k 2"]:
 
 
 class Regressor(nn.Module):
-    """η: skeleton image y → keypoints p, (b, 1, s, s) → (b, k, 2) in [-1, 1]. The official network.
+    """η: skeleton image y → keypoints p, (b, channels, s, s) → (b, k, 2) in [-1, 1]. The official network.
 
     The plain trunk with InstanceNorm, one s/8 × s/8 map a joint, and the marginal soft-argmax.
     1,181,184 parameters at width 32 and k = 32.
     """
 
-    def __init__(self, joints: int, width: int = 32):
+    def __init__(self, joints: int, width: int = 32, channels: int = 1):
         super().__init__()
-        self.maps = trunk(1, joints, width, nn.InstanceNorm2d)
+        self.maps = trunk(channels, joints, width, nn.InstanceNorm2d)
 
-    def forward(self, skeleton: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b k 2"]:
+    def forward(self, skeleton: Float[Tensor, "b c s s"]) -> Float[Tensor, "b k 2"]:
         return marginal_soft_argmax(self.maps(skeleton))
 
 
@@ -104,15 +121,15 @@ class UNetRegressor(nn.Module):
     Same shapes and coordinates.
     """
 
-    def __init__(self, joints: int, width: int = 16):
+    def __init__(self, joints: int, width: int = 16, channels: int = 1):
         super().__init__()
         w, norm = width, nn.InstanceNorm2d
         pair = lambda a, b, k=3: nn.Sequential(block(a, b, k, 2, norm), block(b, b, 3, 1, norm))
-        self.down = nn.ModuleList([pair(1, w, 5), pair(w, 2 * w), pair(2 * w, 4 * w), pair(4 * w, 8 * w)])
+        self.down = nn.ModuleList([pair(channels, w, 5), pair(w, 2 * w), pair(2 * w, 4 * w), pair(4 * w, 8 * w)])
         self.up = nn.ModuleList([block(12 * w, 4 * w, 3, 1, norm), block(6 * w, 4 * w, 3, 1, norm)])
         self.maps = nn.Conv2d(4 * w, joints, 1)
 
-    def forward(self, skeleton: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b k 2"]:
+    def forward(self, skeleton: Float[Tensor, "b c s s"]) -> Float[Tensor, "b k 2"]:
         x, taps = skeleton, []
         for stage in self.down:
             x = stage(x)
@@ -123,50 +140,54 @@ class UNetRegressor(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Ψ: skeleton image y* and another frame x' of the video → the frame, (b, 1, s, s), (b, 3, s, s) → (b, 3, s, s).
+    """Ψ: skeleton image y* and another frame x' of the video → the frame, (b, channels, s, s), (b, 3, s, s) → (b, 3, s, s).
 
     Two trunks without shared weights meet at 1/8 of the size, so x' cannot be copied pixel by pixel.
     Without ``second_frame`` only the first trunk exists (the ablation that shows leakage).
     Output unbounded. Source: ``nips`` decoder; 4,825,635 parameters at width 32.
     """
 
-    def __init__(self, width: int = 32, second_frame: bool = True):
+    def __init__(self, width: int = 32, second_frame: bool = True, channels: int = 1):
         super().__init__()
         w = 8 * width
-        self.pose = trunk(1, w, width)
+        self.pose = trunk(channels, w, width)
         self.appearance = trunk(3, w, width) if second_frame else None
         self.first = nn.Sequential(block(2 * w if second_frame else w, w), block(w, w))
         self.second = nn.Sequential(block(w, w // 2), block(w // 2, w // 2))
         self.third = nn.Sequential(block(w // 2, w // 4), block(w // 4, w // 4))
-        self.last = nn.Sequential(block(w // 4, w // 8), nn.Conv2d(w // 8, 3, 3, 1, 1))
+        self.last = nn.Sequential(block(w // 4, w // 8), Picture(w // 8, 3, 3, 1, 1))
 
-    def forward(self, skeleton: Float[Tensor, "b 1 s s"], other: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b 3 s s"]:
+    def forward(self, skeleton: Float[Tensor, "b c s s"], other: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b 3 s s"]:
         code = self.pose(skeleton)
         if self.appearance is not None:
             code = torch.cat([code, self.appearance(other)], 1)
         return self.last(upsample(self.third(upsample(self.second(upsample(self.first(code)))))))
 
 
-def patch_discriminator(width: int) -> nn.Sequential:
-    """A PatchGAN on one scale: real (1) or fake (0) for each overlapping patch, no sigmoid (least squares)."""
-    norm = nn.InstanceNorm2d
-    layers: list[nn.Module] = [nn.Conv2d(1, width, 4, 2, 1), nn.LeakyReLU(0.2)]
-    for inputs, outputs, stride in ((1, 2, 2), (2, 4, 2), (4, 8, 1)):
-        layers += [nn.Conv2d(inputs * width, outputs * width, 4, stride, 1), norm(outputs * width), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 4, 1, 1))
+def patch_discriminator(width: int, channels: int = 1, halvings: int = 3) -> nn.Sequential:
+    """A PatchGAN on one scale: real (1) or fake (0) for each overlapping patch, no sigmoid (least squares).
+
+    A patch is 70 pixels wide with the official three halvings, 34 with two, 16 with one.
+    """
+    norm, wide = nn.InstanceNorm2d, [width << i for i in range(halvings + 1)]
+    layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    for inputs, outputs in itertools.pairwise(wide):
+        stride = 1 if outputs == wide[-1] else 2
+        layers += [nn.Conv2d(inputs, outputs, 4, stride, 1), norm(outputs), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(wide[-1], 1, 4, 1, 1))
 
 
 class Discriminator(nn.Module):
-    """D: skeleton image (b, 1, s, s) → one map of patch scores a scale (image size 1, 1/2, 1/4, … of s).
+    """D: skeleton image (b, channels, s, s) → one map of patch scores a scale (image size 1, 1/2, 1/4, … of s).
 
     Independent copies, 2,762,689 parameters each at width 64. Needs s ≥ 32 · 2^(scales−1).
     """
 
-    def __init__(self, width: int = 64, scales: int = 3):
+    def __init__(self, width: int = 64, scales: int = 3, channels: int = 1, halvings: int = 3):
         super().__init__()
-        self.scales = nn.ModuleList(patch_discriminator(width) for _ in range(scales))
+        self.scales = nn.ModuleList(patch_discriminator(width, channels, halvings) for _ in range(scales))
 
-    def forward(self, skeleton: Float[Tensor, "b 1 s s"]) -> list[Tensor]:
+    def forward(self, skeleton: Float[Tensor, "b c s s"]) -> list[Tensor]:
         size = lambda i: (skeleton.shape[-2] >> i, skeleton.shape[-1] >> i)
         shrunk = [
             F.interpolate(skeleton, size(i), mode="bilinear", align_corners=False) if i else skeleton for i in range(len(self.scales))

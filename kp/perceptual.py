@@ -18,13 +18,15 @@ RANDOM_STAGES = (2, 2, 2)  # convolutions in each stage
 
 
 class PixelPyramid(nn.Module):
-    """The image at full, 1/2, 1/4 and 1/8 size. No network: nothing borrowed from labelled images."""
+    """The image at full, 1/2, 1/4 and 1/8 size (one level: the image alone). No network: nothing borrowed from labelled images."""
 
-    terms = LEVELS
+    def __init__(self, levels: int = LEVELS):
+        super().__init__()
+        self.terms = levels
 
     def forward(self, image: Float[Tensor, "b 3 s s"]) -> list[Tensor]:
         pyramid = [image]
-        for _ in range(LEVELS - 1):
+        for _ in range(self.terms - 1):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         return pyramid
 

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kp.config import Data
 from kp.coordinates import from_pixels, resize_pixels
 from kp.errors import KpError
-from kp.skeleton import Skeleton, check_joints
+from kp.skeleton import Skeleton, check_joints, find_skeleton
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,51 @@ def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:
     return Poses(from_pixels(resize_pixels(pixels, old, size), size), [str(s) for s in data["source"]])
 
 
+def load_prior(data: Data, seed: int = 0) -> Poses:
+    """The unpaired poses that ``data`` names: <videos>/priors/<prior>.npz, mixed with the second prior, cut to ``prior_size``.
+
+    A mixture holds as many poses as the first prior, ``second_share`` of them from the second; both choices are drawn
+    by ``seed``. KpError as from :func:`load_poses`, or if a prior holds fewer poses than asked for.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def some(poses: Poses, count: int) -> Poses:
+        if count > len(poses):
+            raise KpError(f"{data.videos}/priors: {count} poses wanted, a prior holds {len(poses)}; lower data.prior_size")
+        chosen = torch.randperm(len(poses), generator=generator)[:count]
+        return Poses(poses.keypoints[chosen], [poses.sources[i] for i in chosen.tolist()])
+
+    read = lambda name: load_poses(data.videos / "priors" / f"{name}.npz", find_skeleton(data.skeleton), data.size)
+    poses = read(data.prior)
+    if data.second_prior:
+        second = round(data.second_share * len(poses))
+        a, b = some(poses, len(poses) - second), some(read(data.second_prior), second)
+        poses = Poses(torch.cat([a.keypoints, b.keypoints]), a.sources + b.sources)
+    return some(poses, data.prior_size) if data.prior_size else poses
+
+
+def recombine(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
+    """New poses from the parts of old ones: each limb of a pose is exchanged, half the time, for the same limb of another.
+
+    A limb is a side's chain below a joint of the middle (an arm, a leg): it moves with that joint. Same shape and frame.
+    """
+    for limb, root in skeleton.limbs:
+        partner = torch.randperm(len(keypoints), generator=generator)
+        moved = keypoints[partner][:, limb] - keypoints[partner][:, None, root] + keypoints[:, None, root]
+        swap = torch.rand(len(keypoints), 1, 1, generator=generator) < 0.5
+        keypoints = keypoints.index_copy(1, torch.tensor(limb), torch.where(swap, moved, keypoints[:, limb]))
+    return keypoints
+
+
+def nearest_pose_error(true: Float[Tensor, "n k 2"], poses: Poses) -> float:
+    """How far the prior is from true poses: mean distance a joint to the nearest prior pose, % of the image size.
+
+    Averaged over the true poses; for measuring only. Also the least error that any choice among the prior's poses can have.
+    """
+    nearest = [((p[None] - poses.keypoints).norm(dim=-1).mean(1)).min() for p in true]
+    return torch.stack(nearest).mean().item() * 50
+
+
 def augment(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
     """Random rotation (±9°), scale (0.85–1.15), shift (±0.1) and left-right reflection of each pose.
 
@@ -75,3 +121,11 @@ def augment(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: to
     turned = torch.stack([x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos()], -1) * scale + shift
     reflected = turned[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
     return torch.where(draw(1, 1) < 0.5, reflected, turned)
+
+
+def vary(keypoints: Float[Tensor, "b k 2"], how: str, skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
+    """Poses for D as ``data.vary_prior`` says: as they are ("no"), recombined, or recombined and augmented."""
+    if how == "no":
+        return keypoints
+    mixed = recombine(keypoints, skeleton, generator)
+    return augment(mixed, skeleton, generator) if how == "augment" else mixed

@@ -22,14 +22,14 @@ DARK, BLACK_SHARE = 16, 0.3  # a removed background: at least this share of pixe
 
 @dataclass(frozen=True)
 class Prediction:
-    """For n images: keypoints p (n, k, 2) in [-1, 1], Φ's skeleton image y and its redrawing y* (n, 1, s, s).
+    """For n images: keypoints p (n, k, 2) in [-1, 1], Φ's skeleton image y and its redrawing y* (n, c, s, s).
 
     ``reference`` is η₀(β(p)), the label-free reading that resolves left and right (kp.metrics.resolve_flips).
     """
 
     keypoints: Float[Tensor, "n k 2"]
-    skeleton: Float[Tensor, "n 1 s s"]
-    redrawn: Float[Tensor, "n 1 s s"]
+    skeleton: Float[Tensor, "n c s s"]
+    redrawn: Float[Tensor, "n c s s"]
     reference: Float[Tensor, "n k 2"]
 
 
@@ -72,7 +72,7 @@ class Predictor:
         return Prediction(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
 
     @torch.no_grad()
-    def decode(self, skeleton: Float[Tensor, "n 1 s s"], other: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
+    def decode(self, skeleton: Float[Tensor, "n c s s"], other: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
         """x̂ = Ψ(skeleton, other): what the decoder paints, on the CPU."""
         return self.model.eval().decoder(skeleton.to(self.device), other.to(self.device)).cpu()
 

@@ -39,6 +39,32 @@ class Skeleton:
         return [(self.index(a), self.index(b)) for a, b in self.edges]
 
     @property
+    def sides(self) -> list[list[tuple[int, int]]]:
+        """Edges as index pairs in three groups: the middle, the first and the second side of ``mirror_pairs`` (left and right)."""
+        first, second = ({self.index(pair[i]) for pair in self.mirror_pairs} for i in (0, 1))
+        groups = [[], [], []]
+        for edge in self.edge_indices:
+            groups[1 if first & set(edge) else 2 if second & set(edge) else 0].append(edge)
+        return [group for group in groups if group]
+
+    @property
+    def limbs(self) -> list[tuple[list[int], int]]:
+        """Chains of one side and the middle joint they hang on, as indices: ([hip, knee, ankle], pelvis), … for a body."""
+        sided = {self.index(joint) for pair in self.mirror_pairs for joint in pair}
+        chains = []
+        for a, b in self.edge_indices:
+            root, start = (a, b) if b in sided else (b, a)
+            if root in sided or start not in sided:
+                continue
+            chain, grown = [start], True
+            while grown:
+                new = [j for e in self.edge_indices for i, j in (e, e[::-1]) if i in chain and j in sided and j not in chain]
+                grown = bool(new)
+                chain += new[:1]
+            chains.append((chain, root))
+        return chains
+
+    @property
     def flip(self) -> list[int]:
         """Permutation f with ``keypoints[..., f, :]`` carrying the left-right exchanged names."""
         order = list(range(len(self)))

@@ -1,5 +1,6 @@
 """Everything that affects the next training step, in one place; saved whole, never half."""
 
+import copy
 import errno
 import os
 from pathlib import Path
@@ -37,7 +38,7 @@ class State:
         self.model = Model(config).to(device)
         self.perceptual = make_perceptual(config).to(device)
         self.average = Model(config).to(device).requires_grad_(False)
-        self.first_regressor = type(self.model.regressor)(len(self.model.skeleton), config.network.regressor_width).to(device)
+        self.first_regressor = copy.deepcopy(self.model.regressor)
         self.first_regressor.requires_grad_(False)
         model, rates = self.model, config.optimizer
         adam = lambda params, lr, beta=0.5: torch.optim.Adam(params, lr, (beta, 0.999))

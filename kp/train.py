@@ -13,17 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from kp.clips import Clips, load_clips
 from kp.config import Config, to_json
 from kp.errors import KpError
-from kp.model import discriminator_loss, generator_loss, regressor_loss, run
-from kp.poses import Poses, augment, load_poses
+from kp.model import discriminator_loss, generator_loss, reading_loss, regressor_loss, run
+from kp.poses import Poses, augment, load_prior, vary
 from kp.record import read_metrics
-from kp.skeleton import find_skeleton
 from kp.state import State, learning_rate, load_state, save_checkpoint
 
 LOG_EVERY, SAVE_EVERY = 25, 250
@@ -56,11 +54,17 @@ def batch_on(state: State, tensor: Tensor) -> Tensor:
     return tensor.to(state.device, memory_format=torch.channels_last if tensor.ndim == 4 else torch.contiguous_format)
 
 
+def arithmetic(state: State) -> torch.autocast:
+    """The context in which networks and losses are computed: mixed precision if the configuration asks for bfloat16."""
+    return torch.autocast(state.device.type, torch.bfloat16, enabled=state.config.optimizer.precision == "bfloat16")
+
+
 def pretrain_step(state: State, poses: Poses) -> dict[str, float]:
     """η learns to read drawings of augmented prior poses: ‖η(β(p̄)) − p̄‖²."""
     rates, model = state.config.optimizer, state.model
     target = batch_on(state, augment(poses.sample(rates.batch, state.generator), model.skeleton, state.generator))
-    loss = F.mse_loss(model.regressor(model.draw(target)), target)
+    with arithmetic(state):
+        loss = reading_loss(model, model.regressor(model.draw(target)), target)
     descend(state.optimizers["pretrain"], loss, learning_rate(rates.pretrain_lr, state.pretrain_step, rates.pretrain_steps, "one-cycle"))
     state.pretrain_step += 1
     return dict(regressor=loss.item())
@@ -72,19 +76,22 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     rates, weights = config.optimizer, config.loss
     rate = lambda peak: learning_rate(peak, state.step, rates.steps, rates.schedule)
     frame, other = (batch_on(state, x) for x in clips.pairs(rates.batch, state.generator))
-    target = batch_on(state, poses.sample(rates.batch, state.generator))
+    target = batch_on(state, vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator))
     drawn = model.draw(target)
 
     with frozen(model.regressor, model.discriminator):
-        made = run(model, frame, other)
-        terms = generator_loss(model, state.perceptual, made, frame)
+        with arithmetic(state):
+            made = run(model, frame, other)
+            terms = generator_loss(model, state.perceptual, made, frame, other)
         total = sum(getattr(weights, name) * term for name, term in terms.items())
         descend(optimizers["generator"], total, rate(rates.lr))
     if weights.adversarial:
-        terms["discriminator"] = discriminator_loss(model, drawn, state.pool.exchange(made.skeleton, state.generator))
+        with arithmetic(state):
+            terms["discriminator"] = discriminator_loss(model, drawn, state.pool.exchange(made.skeleton, state.generator))
         descend(optimizers["discriminator"], terms["discriminator"], rate(rates.lr_discriminator))
     if config.method.finetune_regressor:
-        terms["regressor"] = regressor_loss(model, target, drawn, made.skeleton)
+        with arithmetic(state):
+            terms["regressor"] = regressor_loss(model, target, drawn, made.skeleton)
         descend(optimizers["regressor"], terms["regressor"], rate(rates.lr_regressor))
     state.step += 1
     state.update_average()
@@ -151,8 +158,8 @@ def train(
     data = config.data
     state = open_run(config, out, find_device(device))
     if poses is None:
-        poses = load_poses(data.videos / "priors" / f"{data.prior}.npz", find_skeleton(data.skeleton), data.size)
-    if clips is None:
+        poses = load_prior(data, config.seed)
+    if clips is None and config.optimizer.steps:
         clips = load_clips(data.videos, "train", data.size, data.background, data.source)
     if pretrained is not None and state.pretrain_step == state.step == 0:
         adopt_regressor(state, pretrained)

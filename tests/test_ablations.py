@@ -3,15 +3,17 @@ from dataclasses import replace
 
 import pytest
 
-from kp.ablations import ABLATIONS, RECIPES, SETTINGS, find_ablation
+from kp.ablations import ALL, find_ablation
 from kp.config import Method, laptop
 from kp.errors import KpError
 
 
-@pytest.mark.parametrize("name", [*ABLATIONS, *RECIPES, *SETTINGS])
+@pytest.mark.parametrize("name", [*ALL])
 def test_every_ablation_changes_something_but_full(name):
     description, change = find_ablation(name)
-    assert description and (change(laptop()) == laptop()) == (name == "full")
+    preset = laptop()
+    fast = replace(preset, optimizer=replace(preset.optimizer, precision="bfloat16"))
+    assert description and (change(fast) == fast) == (name == "full")
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,7 @@ def test_every_ablation_changes_something_but_full(name):
     [
         ("skeleton_and_frame", Method("skeleton", True, True)),
         ("skeleton_alone", Method("skeleton", False, True)),
+        ("no_frame", Method("keypoints", False, True)),
         ("frozen_regressor", Method("keypoints", True, False)),
     ],
 )
@@ -32,9 +35,13 @@ def test_changes_of_loss_and_data():
     assert find_ablation("no_discriminator")[1](config) == replace(config, loss=replace(config.loss, adversarial=0.0))
     assert find_ablation("background")[1](config) == replace(config, data=replace(config.data, background=True))
     assert find_ablation("other_prior")[1](config) == replace(config, data=replace(config.data, prior="other", source="cmu"))
+    mixed = find_ablation("mixture_90")[1](config).data
+    assert (mixed.prior, mixed.second_prior, mixed.second_share, mixed.source) == ("matched", "other", 0.9, "cmu")
+    assert find_ablation("prior_50")[1](config).data.prior_size == 50
+    assert find_ablation("other_soft")[1](config).loss.adversarial == 3
 
 
 def test_unknown_ablation():
-    expected = "unknown ablation 'nothing'; use some of: full, skeleton_and_frame, skeleton_alone, no_discriminator, frozen_regressor, "
+    expected = "unknown ablation 'nothing'; use some of: full, skeleton_and_frame, skeleton_alone, no_frame, no_discriminator, "
     with pytest.raises(KpError, match=re.escape(expected)):
         find_ablation("nothing")

@@ -29,7 +29,7 @@ def test_record_of_the_features(loss):
     assert json.loads(text)["loss"]["weights"] == (loss.weights and "some/vgg19.mat")
 
 
-@pytest.mark.parametrize("features", ["pixels", "random"])
+@pytest.mark.parametrize("features", ["raw", "pixels", "random"])
 def test_weights_that_nothing_reads(features):
     expected = f"loss.weights is a/vgg.mat, but loss.features {features} reads no file; choose lite0, vgg16 or vgg19"
     with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):

@@ -6,7 +6,17 @@ import torch
 import torch.nn.functional as F
 
 from kp.config import Loss, Method
-from kp.model import Model, discriminator_loss, generator_loss, least_squares, make_perceptual, regressor_loss, run
+from kp.model import (
+    Model,
+    discriminator_loss,
+    generator_loss,
+    least_squares,
+    make_perceptual,
+    motion_weight,
+    reading_loss,
+    regressor_loss,
+    run,
+)
 from kp.networks import Regressor, UNetRegressor
 from kp.perceptual import VGG, PixelPyramid
 
@@ -107,19 +117,19 @@ def test_least_squares():
 def test_generator_terms(model, images, monkeypatch):
     made, perceptual = run(model, *images), make_perceptual(model.config)
     monkeypatch.setattr(model.discriminator, "forward", lambda y: [torch.full((2, 1, 2, 2), 3.0)])
-    terms = generator_loss(model, perceptual, made, images[0])
+    terms = generator_loss(model, perceptual, made, *images)
     assert set(terms) == {"perceptual", "adversarial"}
     assert terms["adversarial"].item() == 4 and terms["perceptual"].item() == pytest.approx(1, abs=1e-4)
 
 
 def test_no_adversarial_term_at_weight_zero(config, images):
     model = variant(config, loss=Loss(adversarial=0.0))
-    assert set(generator_loss(model, make_perceptual(model.config), run(model, *images), images[0])) == {"perceptual"}
+    assert set(generator_loss(model, make_perceptual(model.config), run(model, *images), *images)) == {"perceptual"}
 
 
 def test_the_adversarial_term_reaches_the_encoder(model, images):
     made = run(model, *images)
-    generator_loss(model, make_perceptual(model.config), made, images[0])["adversarial"].backward()
+    generator_loss(model, make_perceptual(model.config), made, *images)["adversarial"].backward()
     assert gradient(model.encoder) > 0 and gradient(model.regressor) == 0
 
 
@@ -154,6 +164,7 @@ def test_regressor_loss_teaches_the_regressor_only(model, images):
 
 def test_make_perceptual(config):
     assert isinstance(make_perceptual(config).features, PixelPyramid)
+    assert make_perceptual(replace(config, loss=Loss(features="raw"))).scale.shape == (1,)
     for relu in (False, True):
         made = make_perceptual(replace(config, loss=Loss(features="random", relu=relu)))
         assert isinstance(made.features, VGG) and made.features.relu is relu and made.scale.shape == (4,)
@@ -166,3 +177,46 @@ def test_make_perceptual_with_weights(config, monkeypatch, features, loader):
     loss = Loss(features=features, weights=Path("weights.pth"), relu=True)
     assert isinstance(make_perceptual(replace(config, loss=loss)).features, PixelPyramid)
     assert read == [(loss.weights,) if features == "lite0" else (loss.weights, True)]
+
+
+def test_sides_are_drawn_in_channels_of_their_own(config, images):
+    model = variant(config, network=replace(config.network, limbs="sides"))
+    pose = torch.rand(1, 17, 2) - 0.5
+    drawn = model.draw(pose)
+    assert drawn.shape == (1, 3, 32, 32) and run(model, *images).skeleton.shape == (2, 3, 32, 32)
+    torch.testing.assert_close(drawn.amax(1, keepdim=True), variant(config).draw(pose))
+    middle, left, right = model.draw(pose[:, model.skeleton.flip])[0]
+    torch.testing.assert_close(torch.stack([middle, right, left]), drawn[0])
+
+
+def test_a_tolerant_regressor_may_exchange_sides(config):
+    plain, tolerant = variant(config), variant(config, method=Method(flip_tolerant=True))
+    true = torch.rand(4, 17, 2) - 0.5
+    read = true.clone()
+    read[1] = true[1, plain.skeleton.flip]
+    assert reading_loss(tolerant, read, true).item() == 0
+    assert reading_loss(plain, read, true).item() == F.mse_loss(read, true).item() > 0
+    assert reading_loss(tolerant, read + 0.1, true).item() == pytest.approx(0.01, rel=1e-4)
+
+
+def test_moving_pixels_count_more():
+    frame = torch.zeros(1, 3, 16, 16)
+    other = frame.clone()
+    other[..., 4:8, 4:8] = 1
+    weight = motion_weight(frame, other, 2.0)
+    assert weight.shape == (1, 1, 16, 16) and weight.min().item() == 1 and weight[0, 0, 5, 5] == weight.max()
+    assert weight.mean().item() == pytest.approx(3, rel=1e-4)
+    torch.testing.assert_close(motion_weight(frame, frame, 2.0), torch.ones(1, 1, 16, 16))
+
+
+def test_motion_changes_the_reconstruction_term(config, images):
+    terms = []
+    for strength in (0.0, 4.0):
+        model = variant(config, loss=Loss(motion=strength))
+        frame, other = torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)
+        other[..., :16] = 1
+        made = replace(run(model, frame, other), reconstruction=other)
+        perceptual = make_perceptual(model.config)
+        perceptual.scale.fill_(1.0)
+        terms.append(generator_loss(model, perceptual, made, frame, other)["perceptual"].item())
+    assert terms[1] > 1.5 * terms[0]

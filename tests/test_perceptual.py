@@ -20,9 +20,15 @@ def copying_vgg(**options) -> VGG:
 def test_pyramid_averages():
     image = torch.arange(64.0).view(1, 1, 8, 8).expand(1, 3, 8, 8)
     pyramid = PixelPyramid()(image)
-    assert [p.shape[-1] for p in pyramid] == [8, 4, 2, 1] and len(pyramid) == PixelPyramid.terms
+    assert [p.shape[-1] for p in pyramid] == [8, 4, 2, 1] and len(pyramid) == PixelPyramid().terms
     assert torch.equal(pyramid[0], image)
     assert pyramid[1][0, 0, 0, 0] == (0 + 1 + 8 + 9) / 4 and (pyramid[3] == 31.5).all()
+
+
+def test_one_level_is_the_image_alone():
+    image = torch.rand(1, 3, 8, 8)
+    (found,) = PixelPyramid(1)(image)
+    assert torch.equal(found, image) and PixelPyramid(1).terms == 1
 
 
 def test_each_term_is_divided_by_its_running_mean():

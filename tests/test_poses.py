@@ -5,9 +5,10 @@ import pytest
 import torch
 from tiny import STANDING, prior_arrays
 
+from kp.config import Data
 from kp.coordinates import from_pixels
 from kp.errors import KpError
-from kp.poses import Poses, augment, load_poses, read_npz
+from kp.poses import Poses, augment, load_poses, load_prior, nearest_pose_error, read_npz, recombine, vary
 from kp.skeleton import BODY
 
 
@@ -126,3 +127,65 @@ def test_augmentation_leaves_its_input_alone():
 
 def test_poses_are_a_sequence():
     assert len(Poses(torch.zeros(7, 17, 2), [""] * 7)) == 7
+
+
+@pytest.fixture
+def two_priors(own):
+    arrays = prior_arrays(40)
+    np.savez_compressed(own / "priors" / "other.npz", **arrays | {"keypoints": arrays["keypoints"] + 5, "source": np.array(["far"] * 40)})
+    return own
+
+
+def test_load_prior_is_the_named_file(two_priors):
+    found = load_prior(Data(two_priors, size=32))
+    assert torch.equal(found.keypoints, load_poses(two_priors / "priors" / "matched.npz", BODY, 32).keypoints)
+
+
+def test_a_mixture_has_the_asked_share(two_priors):
+    mixed = load_prior(Data(two_priors, size=32, second_prior="other", second_share=0.25))
+    assert len(mixed) == 60 and mixed.sources.count("far") == 15
+
+
+def test_a_small_prior_depends_on_the_seed_alone(two_priors):
+    data = Data(two_priors, size=32, prior_size=7)
+    first, again, other = (load_prior(data, seed).keypoints for seed in (1, 1, 2))
+    assert len(first) == 7 and torch.equal(first, again) and not torch.equal(first, other)
+    rows = {tuple(p.flatten().tolist()) for p in load_prior(Data(two_priors, size=32)).keypoints}
+    assert all(tuple(p.flatten().tolist()) in rows for p in first)
+
+
+def test_a_prior_cannot_give_more_than_it_has(two_priors):
+    message = f"{two_priors}/priors: 61 poses wanted, a prior holds 60; lower data.prior_size"
+    with pytest.raises(KpError, match=re.escape(message)):
+        load_prior(Data(two_priors, size=32, prior_size=61))
+    with pytest.raises(KpError, match=re.escape(f"{two_priors}/priors: 60 poses wanted, a prior holds 40; lower data.prior_size")):
+        load_prior(Data(two_priors, size=32, second_prior="other", second_share=1.0))
+
+
+def test_recombined_limbs_keep_their_shape_and_hang_on_their_joint():
+    generator = torch.Generator().manual_seed(0)
+    poses = torch.rand(40, 17, 2, generator=generator) - 0.5
+    mixed = recombine(poses, BODY, generator)
+    middle = [BODY.index(j) for j in ("pelvis", "spine", "neck", "head", "head_top")]
+    assert torch.equal(mixed[:, middle], poses[:, middle]) and len(BODY.limbs) == 4
+    for limb, root in BODY.limbs:
+        relative = lambda p, limb=limb, root=root: p[:, limb] - p[:, None, root]
+        apart = (relative(mixed)[:, None] - relative(poses)[None]).abs().amax((2, 3))
+        assert apart.min(1).values.max() < 1e-6  # every limb is that of some pose,
+        own = apart.diagonal() < 1e-6
+        assert 5 < own.sum() < 35  # some their own, some another's
+
+
+@pytest.mark.parametrize("how", ["no", "recombine", "augment"])
+def test_vary(how):
+    poses = torch.rand(8, 17, 2) - 0.5
+    varied = vary(poses, how, BODY, torch.Generator().manual_seed(0))
+    spine = BODY.index("spine")
+    assert torch.equal(varied, poses) == (how == "no") and torch.equal(varied[:, spine], poses[:, spine]) == (how != "augment")
+
+
+def test_nearest_pose_error():
+    poses = Poses(torch.zeros(2, 17, 2) + torch.tensor([0.0, 0.5])[:, None, None], ["a", "b"])
+    true = torch.zeros(2, 17, 2)
+    true[0, :, 0], true[1] = 0.1, 0.5
+    assert nearest_pose_error(true, poses) == pytest.approx(50 * (0.1 + 0) / 2, rel=1e-5)

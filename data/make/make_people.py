@@ -1,6 +1,6 @@
-"""Render data/people: ``python data/make/make_people.py`` (two processes; seven minutes on two cores). Deterministic by seed.
+"""Render a set: ``python data/make/make_people.py people`` or ``circle`` (about seven minutes each on two cores).
 
-Writes videos/, masks/, clips.csv, priors/ and truth/ below ``--out``; checksums last.
+Two processes, deterministic by seed. Writes videos/, masks/, clips.csv, priors/ and truth/ below ``--out``; checksums last.
 """
 
 import argparse
@@ -16,15 +16,15 @@ from motion import recombine, retarget
 from people import APPEARANCE, JOINT_NAMES, Body, sample_identity
 from raster import Light, render
 from room import paint_room
-from shot import SIZE, TURN, shoot
+from sets import SETS, VideoSet
+from shot import shoot
 from splits import cut, stretches, takes
 from tqdm import tqdm
 
 SEED, FPS = 0, 20
-CLIPS = {"train": 400, "val": 40, "test": 80}
 IDENTITIES = {"train": 60, "val": 8, "test": 16, "prior": 24}
 FIRST_IDENTITY = {"train": 0, "val": 60, "test": 68, "prior": 84}
-POSES, POSES_A_WINDOW = 20_000, 8
+POSES_A_WINDOW = 8
 
 
 @cache
@@ -59,18 +59,18 @@ def write_video(path: Path, frames: np.ndarray, crf: int) -> None:
 
 def film(job: tuple) -> dict:
     """Render clip ``number`` of ``split``; returns its row of truth."""
-    out, split, number = job
-    rng = np.random.default_rng([SEED, 2, FIRST_IDENTITY[split], number])
+    videos, out, split, number = job
+    rng = np.random.default_rng([SEED, videos.streams[0], FIRST_IDENTITY[split], number])
     identity = FIRST_IDENTITY[split] + number % IDENTITIES[split]
     choices = stretches(split)
     stretch = choices[number % len(choices)]
     motion = cut(stretch, rng)
     person = body(identity)
-    shot = shoot(person, *retarget(motion, person), motion.facing(), rng, whole=True)
+    shot = shoot(person, *retarget(motion, person), motion.facing(), rng, videos, whole=True)
     room, light = paint_room(shot.camera, rng), _light(shot.azimuth, rng)
     images, covers = [], []
     for rotation, position in zip(shot.rotation, shot.position, strict=True):
-        image, cover = render(person.parts, person.vertices(rotation, position), shot.camera, room, light, SIZE)
+        image, cover = render(person.parts, person.vertices(rotation, position), shot.camera, room, light, videos.size)
         images.append(image)
         covers.append(cover)
     name = f"{number:03d}"
@@ -94,27 +94,28 @@ def _bytes(image: np.ndarray) -> np.ndarray:
     return (image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def draw_prior(name: str) -> dict:
+def draw_prior(videos: VideoSet, name: str) -> dict:
     """Poses of clips that nobody filmed: same rule, other bodies, cameras and moments.
 
     ``matched`` draws from the prior stretches of both sources, as often as the videos do.
     ``other`` draws from source B alone, for videos of source A; its few stretches are recombined
     (legs of one, trunk of another) half of the time.
     """
-    rng = np.random.default_rng([SEED, 3, ("matched", "other").index(name)])
+    rng = np.random.default_rng([SEED, videos.streams[1], videos.priors.index(name)])
     filmed = [takes()[s.take].source for s in stretches("train")]
+    middle = (videos.size - 1) / 2
     keypoints, sources = [], []
-    with tqdm(total=POSES, desc=f"prior {name}", unit="pose") as bar:
-        while len(keypoints) < POSES:
+    with tqdm(total=videos.poses, desc=f"prior {name}", unit="pose") as bar:
+        while len(keypoints) < videos.poses:
             source = filmed[rng.integers(len(filmed))] if name == "matched" else "deepmimic"
             choices = stretches("prior", source)
             motion = cut(choices[rng.integers(len(choices))], rng)
             if name == "other" and rng.random() < 0.5:
                 motion = recombine(motion, cut(choices[rng.integers(len(choices))], rng))
             person = body(FIRST_IDENTITY["prior"] + int(rng.integers(IDENTITIES["prior"])))
-            shot = shoot(person, *retarget(motion, person), motion.facing(), rng, whole=False)
-            seen = np.flatnonzero((abs(shot.turned) <= TURN) & (abs(shot.keypoints - 63.5) < 63.5).all((1, 2)))
-            chosen = rng.permutation(seen)[: min(POSES_A_WINDOW, POSES - len(keypoints))]
+            shot = shoot(person, *retarget(motion, person), motion.facing(), rng, videos, whole=False)
+            seen = np.flatnonzero((abs(shot.turned) <= videos.turn) & (abs(shot.keypoints - middle) < middle).all((1, 2)))
+            chosen = rng.permutation(seen)[: min(POSES_A_WINDOW, videos.poses - len(keypoints))]
             keypoints += list(shot.keypoints[chosen])
             sources += [source] * len(chosen)
             bar.update(len(chosen))
@@ -123,33 +124,35 @@ def draw_prior(name: str) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "people")
+    parser.add_argument("set", choices=SETS)
+    parser.add_argument("--out", type=Path, help="default: data/ and the set's name")
     parser.add_argument("--fraction", type=float, default=1.0, help="render only this share of the clips, to try things out")
     args = parser.parse_args()
-    common = dict(joint_names=np.array(JOINT_NAMES), frame_size=np.array(SIZE))
-    jobs = [(args.out, s, i) for s, n in CLIPS.items() for i in range(round(n * args.fraction))]
-    jobs.sort(key=lambda j: (j[1], j[2] % IDENTITIES[j[1]]))  # one person after another: bodies are cached
+    videos, out = SETS[args.set], args.out or Path(__file__).parents[1] / args.set
+    common = dict(joint_names=np.array(JOINT_NAMES), frame_size=np.array(videos.size))
+    jobs = [(videos, out, s, i) for s, n in videos.clips.items() for i in range(round(n * args.fraction))]
+    jobs.sort(key=lambda j: (j[2], j[3] % IDENTITIES[j[2]]))  # one person after another: bodies are cached
     with multiprocessing.Pool(2) as pool:
         rows = list(tqdm(pool.imap(film, jobs, chunksize=4), total=len(jobs), desc="clips", unit="clip"))
-    rows.sort(key=lambda r: (list(CLIPS).index(r["split"]), r["clip"]))
-    with open(args.out / "clips.csv", "w", newline="") as file:
+    rows.sort(key=lambda r: (list(videos.clips).index(r["split"]), r["clip"]))
+    with open(out / "clips.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, ["split", "clip", "source", "take", "start"], extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    (args.out / "truth").mkdir(exist_ok=True)
-    for split in CLIPS:
+    (out / "truth").mkdir(exist_ok=True)
+    for split in videos.clips:
         own = [r for r in rows if r["split"] == split]
         columns = {k: np.stack([r[k] for r in own]) for k in ("clip", "keypoints", "identity", "appearance", "turned", "elevation")}
         columns["keypoints"] = columns["keypoints"].astype(np.float32).round(2)
         for k in ("appearance", "turned", "elevation"):
             columns[k] = columns[k].astype(np.float32).round(3)
-        np.savez_compressed(args.out / "truth" / f"{split}.npz", appearance_names=np.array(APPEARANCE), **columns, **common)
-    (args.out / "priors").mkdir(exist_ok=True)
-    for name in ("matched", "other"):
-        np.savez_compressed(args.out / "priors" / f"{name}.npz", **draw_prior(name), **common)
-    files = sorted(p for p in args.out.rglob("*") if p.is_file() and p.name != "SHA256SUMS")
-    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(args.out).as_posix()}\n" for p in files]
-    (args.out / "SHA256SUMS").write_text("".join(lines))
+        np.savez_compressed(out / "truth" / f"{split}.npz", appearance_names=np.array(APPEARANCE), **columns, **common)
+    (out / "priors").mkdir(exist_ok=True)
+    for name in videos.priors:
+        np.savez_compressed(out / "priors" / f"{name}.npz", **draw_prior(videos, name), **common)
+    files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "SHA256SUMS")
+    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(out).as_posix()}\n" for p in files]
+    (out / "SHA256SUMS").write_text("".join(lines))
 
 
 if __name__ == "__main__":

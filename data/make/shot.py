@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from people import Body
 from raster import Camera
+from sets import VideoSet
 
-FIELD_OF_VIEW, TURN = 30.0, 70.0  # degrees
-SIZE, SUPERSAMPLING = 128, 3
+FIELD_OF_VIEW = 30.0  # degrees
+DRAWN = 384  # pixels a side before frames are averaged down to the set's size
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A posed body before a camera. ``keypoints`` (T, 17, 2) in pixel indices of the 128-pixel frame."""
+    """A posed body before a camera. ``keypoints`` (T, 17, 2) in pixel indices of the set's frames."""
 
     rotation: np.ndarray
     position: np.ndarray
@@ -28,12 +29,13 @@ def _smooth(path: np.ndarray, width: int = 9) -> np.ndarray:
     return np.stack([np.convolve(padded[:, k], np.ones(width) / width, "valid") for k in range(path.shape[1])], 1)
 
 
-def shoot(body: Body, pose: dict, root: np.ndarray, facing: np.ndarray, rng, whole: bool) -> Shot:
+def shoot(body: Body, pose: dict, root: np.ndarray, facing: np.ndarray, rng, videos: VideoSet, whole: bool) -> Shot:
     """Remove the travel, then frame the person.
 
-    The camera's azimuth lies within ±70° of the facing direction: of every moment if ``whole``
-    (videos), else of one random moment (priors, which then keep the moments in range). The
-    bounding box of all joints of all moments is centred and fills 76–86 % of the frame.
+    The camera's azimuth lies within ±``videos.turn`` of the facing direction: of every moment if ``whole``
+    (videos), else of one random moment (priors, which then keep the moments in range). A turn of 180°
+    leaves no direction out, so one random moment serves both. The bounding box of all joints of all
+    moments is centred and fills 76–86 % of the frame.
     """
     rotation, position = body.kinematics(pose, root)
     joints = body.joints(rotation, position)
@@ -41,17 +43,18 @@ def shoot(body: Body, pose: dict, root: np.ndarray, facing: np.ndarray, rng, who
     away[:, :2] = _smooth(joints[:, 0, :2])
     away[:, 2] = np.percentile(joints[..., 2].min(1), 20) - 0.08  # ankles stand 8 cm above the floor
     joints, position = joints - away[:, None], position - away[:, None]
-    low, high = (facing.max(), facing.min()) if whole else [facing[rng.integers(len(facing))]] * 2
-    azimuth, elevation = rng.uniform(low - TURN, high + TURN), rng.uniform(3, 14)
+    every = whole and videos.turn < 180
+    low, high = (facing.max(), facing.min()) if every else [facing[rng.integers(len(facing))]] * 2
+    azimuth, elevation = rng.uniform(low - videos.turn, high + videos.turn), rng.uniform(3, 14)
     a, e = np.radians(azimuth), np.radians(elevation)
     towards = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
     centre = (joints.min((0, 1)) + joints.max((0, 1))) / 2
-    probe = Camera.looking(centre + towards, centre, FIELD_OF_VIEW, SIZE)
+    probe = Camera.looking(centre + towards, centre, FIELD_OF_VIEW, DRAWN)
     flat = (joints - centre).reshape(-1, 3) @ probe.axes.T
     centre = centre + (flat[:, :2].min(0) + flat[:, :2].max(0)) / 2 @ probe.axes[:2]
     radius = np.ptp(flat[:, :2], axis=0).max() / 2 / rng.uniform(0.76, 0.86)
     distance = radius / np.tan(np.radians(FIELD_OF_VIEW / 2))
-    camera = Camera.looking(centre + distance * towards, centre, FIELD_OF_VIEW, SIZE * SUPERSAMPLING)
+    camera = Camera.looking(centre + distance * towards, centre, FIELD_OF_VIEW, DRAWN)
     pixels, _ = camera.project(joints)
     turned = (azimuth - facing + 180) % 360 - 180
-    return Shot(rotation, position, camera, azimuth, elevation, turned, pixels / SUPERSAMPLING - 0.5)
+    return Shot(rotation, position, camera, azimuth, elevation, turned, pixels / (DRAWN // videos.size) - 0.5)

@@ -1,0 +1,184 @@
+"""Every leakage measure on the weights that a study left: ``python benchmarks/leakage.py --steps 1000 --seeds 0 1 2``.
+
+Reads runs/study/weights and runs/study/snapshots, writes one record a seed and the pictures of the first seed.
+Needs: kp study full skeleton_and_frame skeleton_alone --steps 1000 --snapshots 25 50 100 200 400 700
+"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import tyro
+from tqdm import tqdm
+
+from kp.ablations import find_ablation
+from kp.clips import load_clips, to_images
+from kp.config import laptop
+from kp.evaluate import load_test
+from kp.figures import as_picture, close_all, grid, save
+from kp.leakage import LIMITS, leak, log_brightness, log_residual, off_skeleton, rebuild, rms_amplitude
+from kp.model import Model
+from kp.predict import Predictor
+from kp.probes import capacity_bits, colour_r2, fragility, identity_bits, jitter, radial_spectrum, transplant
+from kp.record import write_json
+from kp.skeleton import BODY
+from kp.study import WORK
+from kp.truth import load_truth
+from kp.weights import load
+
+VARIANTS = ("full", "skeleton_and_frame", "skeleton_alone")
+
+
+class Material:
+    """Images and truth for the probes: every 8th frame of the training and of the test clips."""
+
+    def __init__(self):
+        data = laptop().data
+        clips = load_clips(data.videos, "train", data.size)
+        truth = load_truth(data.videos, "train", BODY, data.size).of(clips.names)
+        per_clip = len(clips.frames[0][::8])
+        self.images = torch.stack([to_images(f[::8]) for f in clips.frames]).flatten(0, 1)
+        self.keypoints = truth.keypoints[:, ::8].flatten(0, 1)
+        self.identity = truth.identity.long().repeat_interleave(per_clip)
+        self.clip = torch.arange(len(clips)).repeat_interleave(per_clip)
+        # the last fifth of the clips: every person has others among the first four fifths
+        self.held_out = self.clip >= len(clips) * 4 // 5
+        self.colours = truth.appearance.repeat_interleave(per_clip, 0)
+        test = load_test(data)
+        self.test_images, self.test_keypoints = test.images[:, ::2].flatten(0, 1), test.keypoints[:, ::2].flatten(0, 1)
+        self.test_others = test.images[:, ::2].roll(1, 1).flatten(0, 1)
+        self.test_colours = test.truth.appearance.repeat_interleave(test.images[:, ::2].shape[1], 0)
+
+    def attributes(self, inputs, test_inputs, steps: int, seed: int, shuffled: bool = False) -> dict:
+        """Colours of unseen people (R²) and identity of known people (bits) that probes read off a representation."""
+        identity, colours = self.identity, self.colours
+        if shuffled:
+            order = torch.randperm(len(identity), generator=torch.Generator().manual_seed(seed))
+            identity, colours = identity[order], colours[order]
+        r2 = colour_r2(inputs, colours, test_inputs, self.test_colours, steps, seed)
+        bits, accuracy = identity_bits(inputs, identity, self.held_out, self.clip, steps, seed)
+        return {"colour_r2": r2, "identity_bits": bits, "identity_accuracy": accuracy}
+
+
+def references(material: Material, draw, rebuild_steps: int, probe_steps: int, seed: int) -> dict:
+    """What the image itself, true skeletons and true skeletons with jitter give away; and the control with shuffled labels."""
+    true, test_true = draw(material.keypoints), draw(material.test_keypoints)
+    error = lambda a, b: F.mse_loss(rebuild(a, material.images, b, rebuild_steps, seed), material.test_images).item()
+    found = {
+        "image": {"rebuild_error": error(material.images, material.test_images)}
+        | material.attributes(material.images, material.test_images, probe_steps, seed),
+        "true skeletons": {"rebuild_error": error(true, test_true)} | material.attributes(true, test_true, probe_steps, seed),
+        "image, labels shuffled": material.attributes(material.images, material.test_images, probe_steps, seed, shuffled=True),
+    }
+    untrained = Predictor(Model(laptop()).eval(), torch.nn.Identity())
+    with torch.no_grad():
+        a, b = (torch.cat([untrained.model.encoder(x) for x in i.split(64)]) for i in (material.images, material.test_images))
+    found["y of an untrained Φ"] = {"rebuild_error": error(a, b)} | material.attributes(a, b, probe_steps, seed)
+    for pixels in (0.25, 0.5, 1.0):
+        a, b = (draw(jitter(k, pixels, 64, seed)) for k in (material.keypoints, material.test_keypoints))
+        found[f"true skeletons, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
+    return found
+
+
+def of_model(material: Material, predictor: Predictor, geometry: float, image: float, rebuild_steps: int, probe_steps: int, seed: int):
+    """Every measure for one model; also the predictions and pictures that the figures show."""
+    made, test_made = predictor(material.images), predictor(material.test_images)
+    numbers, pictures = {}, {}
+    for name, a, b in (("y", made.skeleton, test_made.skeleton), ("y*", made.redrawn, test_made.redrawn)):
+        rebuilt = rebuild(a, material.images, b, rebuild_steps, seed)
+        pictures[name] = rebuilt
+        numbers[name] = {"leak": leak(F.mse_loss(rebuilt, material.test_images).item(), geometry, image)}
+        numbers[name] |= material.attributes(a, b, probe_steps, seed)
+    for pixels in (0.25, 0.5, 1.0):
+        a, b = (predictor.model.draw(jitter(m.keypoints, pixels, 64, seed)) for m in (made, test_made))
+        numbers[f"y*, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
+    far = off_skeleton(test_made.redrawn, predictor.model.config.network.sigma)
+    residual = test_made.skeleton - test_made.redrawn
+    numbers["rms"] = rms_amplitude(test_made.skeleton, test_made.redrawn, predictor.model.config.network.sigma)
+    numbers["spectrum"] = radial_spectrum(residual * far).tolist()
+    numbers["transplant"] = transplant(predictor, material.test_images, material.test_others, seed)
+    numbers["fragility"] = fragility(predictor, material.test_images, material.test_others, material.test_keypoints, seed)
+    return numbers, pictures
+
+
+def over_time(material: Material, setting: str, steps: int, seed: int, probe_steps: int) -> list[dict]:
+    """Colours that a probe reads off y (and y*) at each snapshot of a run, and y's loudness off the skeleton."""
+    line = []
+    stem = f"{setting}_steps{steps}_seed{seed}"
+    files = {int(p.stem.split("_at")[1]): p for p in (WORK / "snapshots").glob(f"{stem}_at*.safetensors")}
+    files[steps] = WORK / "weights" / f"{stem}.safetensors"
+    for step, path in sorted(files.items()):
+        predictor = load(path)
+        made, test_made = predictor(material.images), predictor(material.test_images)
+        row = {"step": step, "rms": rms_amplitude(test_made.skeleton, test_made.redrawn, predictor.model.config.network.sigma)}
+        for name, a, b in (("y", made.skeleton, test_made.skeleton), ("y*", made.redrawn, test_made.redrawn)):
+            row[name] = colour_r2(a, material.colours, b, material.test_colours, probe_steps, seed)
+        line.append(row)
+    return line
+
+
+def draw_pictures(out: Path, material: Material, predictors: dict, rebuilt: dict) -> None:
+    """rebuilt.png: what fresh networks rebuilt. log_pictures.png: y, its logarithm, that of the residual, Ψ's picture."""
+    shown = torch.linspace(0, len(material.test_images) - 1, 8).long()
+    rows = [("image", [as_picture(v) for v in material.test_images[shown]])]
+    rows += [(name, [as_picture(v) for v in made[shown]]) for name, made in rebuilt.items()]
+    save(grid(rows, 0.9), out / "rebuilt.png")
+    index = shown[[2, 5]]
+    x, other = material.test_images[index], material.test_others[index]
+    log = {"vmin": LIMITS[0], "vmax": LIMITS[1], "cmap": "afmhot"}
+    rows = [("image x", [c for v in x for c in (as_picture(v), None, None, None)])]
+    for name, predictor in predictors.items():
+        made = predictor(x)
+        reads = made.redrawn if predictor.model.config.method.decoder_reads == "keypoints" else made.skeleton
+        painted, a, b = predictor.decode(reads, other), log_brightness(made.skeleton), log_residual(made.skeleton, made.redrawn)
+        cells = [(as_picture(made.skeleton[i]), (a[i, 0].numpy(), log), (b[i, 0].numpy(), log), as_picture(painted[i])) for i in range(2)]
+        rows.append((name, [c for four in cells for c in four]))
+    true = next(iter(predictors.values())).model.draw(material.test_keypoints[index])
+    a, b = log_brightness(true), log_residual(true, true)
+    cells = [(as_picture(true[i]), (a[i, 0].numpy(), log), (b[i, 0].numpy(), log), None) for i in range(2)]
+    rows.append(("a true skeleton", [c for four in cells for c in four]))
+    save(grid(rows, titles=["y = Φ(x)", "log y", "log |y − y*|", "x̂ = Ψ(…)"] * 2), out / "log_pictures.png")
+    close_all()
+
+
+def main(
+    steps: int = 1000,
+    seeds: tuple[int, ...] = (0, 1, 2),
+    out: Path = Path("results/leakage"),
+    rebuild_steps: int = 300,
+    probe_steps: int = 200,
+) -> None:
+    """Measure leakage of the three variants for every seed that has no record in ``out`` yet.
+
+    Args:
+        steps: Steps of the study's runs.
+        seeds: Seeds of the study's runs; also those of the probes.
+        out: Folder for seed<n>.json, rebuilt.png and log_pictures.png.
+        rebuild_steps: Steps of each reconstruction probe.
+        probe_steps: Steps of each attribute probe.
+    """
+    material = Material()
+    for seed in seeds:
+        path = out / f"seed{seed}.json"
+        if path.exists():
+            print(f"{path}: done already")
+            continue
+        predictors = {v: load(WORK / "weights" / f"{v}_steps{steps}_seed{seed}.safetensors") for v in VARIANTS}
+        known = references(material, predictors["full"].model.draw, rebuild_steps, probe_steps, seed)
+        geometry, image = known["true skeletons"]["rebuild_error"], known["image"]["rebuild_error"]
+        untrained = known["y of an untrained Φ"]
+        untrained["leak"] = leak(untrained["rebuild_error"], geometry, image)
+        models, rebuilt = {}, {}
+        for variant, predictor in tqdm(predictors.items(), desc=f"seed {seed}", unit="model"):
+            name = find_ablation(variant)[0]
+            models[variant], pictures = of_model(material, predictor, geometry, image, rebuild_steps, probe_steps, seed)
+            models[variant]["over_time"] = over_time(material, variant, steps, seed, probe_steps)
+            rebuilt |= {f"{k} of: {name}": v for k, v in pictures.items() if k == "y" or variant == "full"}
+        capacity = {str(p): capacity_bits(len(BODY), 64, p) for p in (0.1, 0.5, 1.0)}
+        write_json(path, {"steps": steps, "seed": seed, "references": known, "models": models, "capacity_bits": capacity})
+        if seed == seeds[0]:
+            draw_pictures(out, material, {find_ablation(v)[0]: p for v, p in predictors.items()}, rebuilt)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,195 @@
+"""A grid of trainings: settings × seeds, unattended. Each run leaves a record; what has one is skipped.
+
+Every setting trains in a process of its own, so one that crashes does not stop the others, and several
+can run side by side. A training that was cut off goes on from its checkpoint. Runs that need the same
+pre-trained η share it.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from kp.ablations import find_ablation
+from kp.clips import Clips, load_clips
+from kp.config import Config, Data, Loss, Method, find_preset, to_json
+from kp.errors import KpError
+from kp.evaluate import TestSet, evaluate, load_test, regressor_floor
+from kp.poses import load_prior, nearest_pose_error
+from kp.predict import Predictor
+from kp.record import read_metrics, write_json
+from kp.state import State
+from kp.train import train
+from kp.weights import save_weights
+
+WORK = Path("runs/study")  # checkpoints, weights, snapshots and logs; records go to --out
+
+
+def study_config(setting: str, preset: str, seed: int, steps: int, precision: str) -> Config:
+    """The configuration of one run: the preset, the study's steps and arithmetic, then the setting's departure from them."""
+    base = find_preset(preset)()
+    _, change = find_ablation(setting)
+    rates = replace(base.optimizer, steps=steps or base.optimizer.steps, precision=precision)
+    return change(replace(base, optimizer=rates, seed=seed))
+
+
+def record_path(out: Path, setting: str, seed: int) -> Path:
+    return out / f"{setting}_seed{seed}.json"
+
+
+def is_done(path: Path, config: Config) -> bool:
+    """Whether ``path`` is a record of this configuration; KpError if it is one of another."""
+    if not path.is_file():
+        return False
+    recorded = json.loads(path.read_text())["config"]
+    wanted = json.loads(to_json(config))
+    if recorded != wanted:
+        parts = [k for k in wanted if recorded.get(k) != wanted[k]]
+        raise KpError(f"{path}: a record of other settings ({', '.join(parts)} differ); delete it or choose another --out")
+    return True
+
+
+def shared_regressor(config: Config) -> Path:
+    """Checkpoint of a pre-trained η for this configuration, trained now if no run has needed it yet.
+
+    η's pre-training depends on the prior, the drawing, its network, the optimiser and the seed, and on nothing else.
+    """
+    data = replace(
+        Data(), **{k: getattr(config.data, k) for k in ("prior", "prior_size", "second_prior", "second_share", "size", "skeleton")}
+    )
+    kept = replace(
+        config,
+        data=replace(data, videos=config.data.videos),
+        network=replace(config.network, width=4, discriminator_width=4, scales=1, halvings=3),
+        method=Method(flip_tolerant=config.method.flip_tolerant),
+        loss=Loss(),
+        optimizer=replace(config.optimizer, steps=0, lr=1e-3, schedule="one-cycle", average=0.0),
+    )
+    name = hashlib.sha256(to_json(kept).encode()).hexdigest()[:12]
+    folder = WORK / "regressors" / name
+    if not (folder / "checkpoint.pt").is_file():
+        mine = folder.with_name(f"{name}.{os.getpid()}")  # two processes may want it at once: the first to finish wins
+        train(kept, mine)
+        if folder.exists():
+            shutil.rmtree(mine)
+        else:
+            mine.rename(folder)
+    return folder / "checkpoint.pt"
+
+
+def run_one(
+    setting: str, config: Config, out: Path, snapshots: tuple[int, ...], clips: Clips | None = None, test: TestSet | None = None
+) -> None:
+    """Train (or go on with) one run, evaluate it on the test people and write its record to ``out``."""
+    name, _ = find_ablation(setting)
+    folder = WORK / f"{setting}_steps{config.optimizer.steps}_seed{config.seed}"
+    poses = load_prior(config.data, config.seed)
+
+    def snapshot(state: State) -> None:
+        if state.step in snapshots:
+            save_weights(Predictor(state.model, state.first_regressor), WORK / "snapshots" / f"{folder.name}_at{state.step}.safetensors")
+
+    state = train(config, folder, clips, poses, pretrained=shared_regressor(config), on_step=snapshot)
+    predictor, test = Predictor.of(state), test or load_test(config.data)
+    scores, made = evaluate(predictor, test, poses)
+    last, _ = evaluate(Predictor(state.model, state.first_regressor), test, poses)
+    metrics = [m for m in read_metrics(folder) if m["phase"] == "train"]
+    true = test.keypoints.flatten(0, 1)
+    numbers = dataclasses.asdict(scores) | {
+        "setting": setting,
+        "description": name,
+        "raw_last_weights": last.raw,
+        "raw_by_clip": [
+            round(e, 4) for e in ((made.keypoints - true).norm(dim=-1).mean(1) * 50).view(len(test.clips), -1).mean(1).tolist()
+        ],
+        "regressor_floor": regressor_floor(predictor, true),
+        "nearest_prior_pose": nearest_pose_error(true[::4], poses),
+        "seconds_train": metrics[-1]["seconds"] if metrics else 0.0,
+        "curves": {k: [round(m[k], 4) for m in metrics] for k in (metrics[0] if metrics else {}) if k not in ("phase", "seconds")},
+        "config": json.loads(to_json(config)),
+        "data_checksum": checksum(config.data.videos),
+        "command": f"kp study {setting} --seeds {config.seed} --steps {config.optimizer.steps} --precision {config.optimizer.precision}",
+    }
+    write_json(record_path(out, setting, config.seed), numbers)
+    save_weights(predictor, WORK / "weights" / f"{folder.name}.safetensors")
+    shutil.rmtree(folder)
+    print(f"{name}, seed {config.seed}: error {scores.raw:.2f} %", flush=True)
+
+
+def checksum(videos: Path) -> str:
+    """First 12 digits of the SHA-256 of the video set's SHA256SUMS; "none" for a set without."""
+    sums = videos / "SHA256SUMS"
+    return hashlib.sha256(sums.read_bytes()).hexdigest()[:12] if sums.is_file() else "none"
+
+
+def run_setting(setting: str, configs: list[Config], out: Path, snapshots: tuple[int, ...]) -> None:
+    """All seeds of one setting, in this process; the clips are read once."""
+    configs = [c for c in configs if not is_done(record_path(out, setting, c.seed), c)]
+    if not configs:
+        return
+    data = configs[0].data
+    clips, test = load_clips(data.videos, "train", data.size, data.background, data.source), load_test(data)
+    for config in configs:
+        run_one(setting, config, out, snapshots, clips, test)
+
+
+def run_study(
+    settings: list[str], seeds: list[int], out: Path, preset: str, steps: int, precision: str, workers: int, snapshots: tuple[int, ...] = ()
+) -> None:
+    """Run what has no record yet: each setting in its own process, ``workers`` at a time, their output in runs/study/<setting>.log.
+
+    KpError at the start for an unknown setting or a record of other settings; at the end, naming the settings that failed.
+    """
+    jobs = {s: [study_config(s, preset, seed, steps, precision) for seed in seeds] for s in settings}
+    missing = {s: [c for c in configs if not is_done(record_path(out, s, c.seed), c)] for s, configs in jobs.items()}
+    todo = {s: configs for s, configs in missing.items() if configs}
+    total, done = sum(map(len, jobs.values())), sum(len(jobs[s]) - len(missing[s]) for s in jobs)
+    print(f"{total} runs: {done} have records already, {total - done} to do", flush=True)
+    if workers == 1 and len(todo) == 1:
+        [(setting, configs)] = todo.items()
+        return run_setting(setting, configs, out, snapshots)
+    WORK.mkdir(parents=True, exist_ok=True)
+    threads = max(1, torch.get_num_threads() // workers)
+
+    def launch(setting: str) -> int:
+        command = [sys.executable, "-m", "kp.cli", "study", setting, "--seeds", *(str(s) for s in seeds), "--out", str(out)]
+        command += [
+            "--preset",
+            preset,
+            "--steps",
+            str(steps),
+            "--precision",
+            precision,
+            "--workers",
+            "1",
+            "--snapshots",
+            *map(str, snapshots),
+        ]
+        with open(WORK / f"{setting}.log", "a") as log:
+            return subprocess.run(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": str(threads)}).returncode
+
+    failed, finished = [], lambda: sum(record_path(out, s, c.seed).is_file() for s in todo for c in todo[s])
+    with ThreadPoolExecutor(workers) as pool, tqdm(total=total - done, unit="run") as bar:
+        futures = {pool.submit(launch, s): s for s in todo}
+        waiting = set(futures)
+        while waiting:
+            over = {f for f in waiting if f.done()}
+            waiting -= over
+            for future in over:
+                if future.result():
+                    failed.append(futures[future])
+                    bar.write(f"failed: {futures[future]} (see {WORK / futures[future]}.log)")
+            bar.update(finished() - bar.n)
+            time.sleep(1.0)
+    if failed:
+        raise KpError(f"{len(failed)} settings failed: {', '.join(failed)}; their logs are in {WORK}; the same command tries them again")

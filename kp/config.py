@@ -95,10 +95,12 @@ class Loss:
     """η on Φ's skeleton images: redrawing them must give them back."""
     motion: float = 0.0
     """Extra weight, in the reconstruction, of pixels that change between the two frames (0 = all pixels count alike)."""
-    features: Literal["pixels", "vgg19"] = "pixels"
-    """Γ: a pyramid of pixels, or VGG-19 from a file."""
-    vgg_weights: Path = Path("vgg19.pt")
-    """State dict of VGG-19's convolutions, for 0..255 RGB input."""
+    features: Literal["raw", "pixels", "random", "lite0", "vgg16", "vgg19"] = "pixels"
+    """Γ: pixels, a pyramid of pixels, a VGG with random weights, or a network that learnt ImageNet's labels (kp/pretrained.py)."""
+    weights: Path | None = None
+    """File of that network's weights; vgg19 needs one, for lite0 and vgg16 None means those of the installed package."""
+    relu: bool = False
+    """Take VGG's features after the ReLU, and apply the ReLUs; the official code has none."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,10 @@ class Config:
         for name, least in (("steps", 0), ("pretrain_steps", 0), ("batch", 1)):
             if getattr(self.optimizer, name) < least:
                 raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must be at least {least}")
+        if self.loss.weights and self.loss.features in ("raw", "pixels", "random"):
+            raise KpError(
+                f"loss.weights is {self.loss.weights}, but loss.features {self.loss.features} reads no file; choose lite0, vgg16 or vgg19"
+            )
         if not 0 <= self.data.second_share <= 1:
             raise KpError(f"data.second_share is {self.data.second_share}; it must be in [0, 1]")
         if not 1 <= self.network.halvings <= 3:
@@ -183,7 +189,7 @@ def paper(videos: Path = Path("data/people")) -> Config:
     """128 px with the official sizes, weights and constant learning rates; for a GPU.
 
     Nobody has measured its score yet: on two cores a step takes many seconds. The official
-    perceptual features need a file that kp does not ship: ``--loss.features vgg19 --loss.vgg-weights FILE``.
+    perceptual features need a file that kp does not ship: ``--loss.features vgg19 --loss.weights FILE``.
     """
     return Config(
         data=Data(videos=videos, size=128),
@@ -218,7 +224,8 @@ def from_json(text: str) -> Config:
                 f"config record does not fit this version of kp: {kind.__name__} has {sorted(known)}, the record {sorted(values)}"
             )
         make = {"data": Data, "network": Network, "method": Method, "loss": Loss, "optimizer": Optimizer}
-        parsed = {k: build(make[k], v) if k in make else Path(v) if known[k].type is Path else v for k, v in values.items()}
+        is_path = lambda name, value: known[name].type in (Path, Path | None) and value is not None
+        parsed = {k: build(make[k], v) if k in make else Path(v) if is_path(k, v) else v for k, v in values.items()}
         return kind(**parsed)
 
     return build(Config, json.loads(text))

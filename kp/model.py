@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from kp.config import Config
 from kp.networks import Decoder, Discriminator, Encoder, Regressor, UNetRegressor, official_init
-from kp.perceptual import VGG19, PerceptualLoss, PixelPyramid
+from kp.perceptual import PerceptualLoss, PixelPyramid, random_vgg
+from kp.pretrained import Lite0, vgg16, vgg19
 from kp.render import render_skeleton
 from kp.skeleton import find_skeleton
 
@@ -117,5 +118,19 @@ def regressor_loss(
 
 
 def make_perceptual(config: Config) -> PerceptualLoss:
-    """Γ as the configuration names it."""
-    return PerceptualLoss(VGG19(config.loss.vgg_weights) if config.loss.features == "vgg19" else PixelPyramid())
+    """Γ as the configuration names it. KpError if its weights are missing or of another network."""
+    loss = config.loss
+    match loss.features:
+        case "raw":
+            features = PixelPyramid(1)
+        case "pixels":
+            features = PixelPyramid()
+        case "random":
+            features = random_vgg(loss.relu)
+        case "lite0":
+            features = Lite0(loss.weights)
+        case "vgg16":
+            features = vgg16(loss.weights, loss.relu)
+        case "vgg19":
+            features = vgg19(loss.weights, loss.relu)
+    return PerceptualLoss(features)

@@ -1,83 +1,110 @@
 """Γ: how images are compared. Features of two images, squared differences, each divided by its running mean.
 
-The official code compares the raw image and five VGG-19 layers, each term divided by its own running
-mean, so that the loss hovers around 1 whatever the scale. Both that and a plain pyramid are here.
-"""
+The official code compares the raw image and five layers of VGG-19, each term divided by its own running
+mean, so that the loss hovers around 1 whatever the scale. Here are that loss, and the features that borrow
+nothing: a pyramid of pixels, and a VGG with random weights. Trained networks are in kp/pretrained.py.
 
-from pathlib import Path
+Every module of features turns images (b, 3, s, s) in [-1, 1] into ``terms`` maps (b, c, h, h), the image first.
+"""
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from kp.errors import KpError
-
 LEVELS = 4  # of the pixel pyramid
-VGG_STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512, 512))
-VGG_MEAN = (123.68, 116.779, 103.939)  # RGB, 0..255; the Caffe-style weights divide by nothing
+VGG_CHANNELS = (64, 128, 256, 512, 512)  # of each stage
+RANDOM_STAGES = (2, 2, 2)  # convolutions in each stage
 
 
 class PixelPyramid(nn.Module):
-    """The image at full, 1/2, 1/4 and 1/8 size. No pretrained network: nothing borrowed from labelled images."""
+    """The image at full, 1/2, 1/4 and 1/8 size (one level: the image alone). No network: nothing borrowed from labelled images."""
 
-    terms = LEVELS
+    def __init__(self, levels: int = LEVELS):
+        super().__init__()
+        self.terms = levels
 
     def forward(self, image: Float[Tensor, "b 3 s s"]) -> list[Tensor]:
         pyramid = [image]
-        for _ in range(LEVELS - 1):
+        for _ in range(self.terms - 1):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         return pyramid
 
 
-class VGG19(nn.Module):
-    """Raw image, conv1_2, conv2_2, conv3_2, conv4_2, conv5_2 of VGG-19, without ReLU as in the official code.
+def fixed_convolution(weight: Float[Tensor, "o i k k"], bias: Float[Tensor, " o"], groups: int = 1, **options: int) -> nn.Conv2d:
+    """A convolution that never learns, made without drawing from the global random generator."""
+    outputs, inputs, size, _ = weight.shape
+    layer = nn.utils.skip_init(nn.Conv2d, inputs * groups, outputs, size, groups=groups, **options)
+    layer.weight, layer.bias = (nn.Parameter(p.float().contiguous(), requires_grad=False) for p in (weight, bias))
+    return layer
 
-    ``weights``: a torch file with a state dict of at least 14 (weight, bias) pairs of 3×3 convolutions in
-    order, such as the ``features`` of torchvision's VGG-19 converted to 0..255 RGB input. These are
-    ImageNet labels in disguise: "self-supervised" then needs a footnote.
+
+def vgg_shapes(stages: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Shapes (outputs, inputs, 3, 3) of a VGG's convolutions; ``stages`` says how many there are in each stage."""
+    channels = [c for c, depth in zip(VGG_CHANNELS, stages, strict=False) for _ in range(depth)]
+    return [(outputs, inputs, 3, 3) for inputs, outputs in zip([3, *channels], channels, strict=False)]
+
+
+class VGG(nn.Module):
+    """The image, and the second convolution of each stage of a VGG (conv1_2, conv2_2, ...), at 1, 1/2, 1/4, ... of its size.
+
+    ``convolutions``: weight (outputs, inputs, 3, 3) and bias (outputs) of each, in order; ``stages``: how many
+    in each stage; the network sees (image − mean) / std, per channel R, G, B of an image in [-1, 1].
+    ``relu``: apply VGG's ReLUs, and take the features after them; the official code has none.
     """
 
-    terms = 6
-
-    def __init__(self, weights: Path):
+    def __init__(
+        self,
+        convolutions: list[tuple[Tensor, Tensor]],
+        stages: tuple[int, ...],
+        mean: tuple[float, ...] = (0.0, 0.0, 0.0),
+        std: tuple[float, ...] = (1.0, 1.0, 1.0),
+        relu: bool = False,
+    ):
         super().__init__()
-        if not weights.is_file():
-            raise KpError(f"{weights}: no VGG-19 weights; give --loss.vgg-weights FILE or use --loss.features pixels")
-        try:
-            stored = list(torch.load(weights, weights_only=True, map_location="cpu").values())
-        except Exception as error:  # torch raises many kinds for damaged files
-            raise KpError(f"{weights}: not a readable file of weights ({type(error).__name__}); copy it again") from error
-        layers, inputs = [], 3
-        for outputs in (c for stage in VGG_STAGES for c in stage):
-            layers.append(nn.Conv2d(inputs, outputs, 3, 1, 1))
-            inputs = outputs
-        self.convolutions = nn.ModuleList(layers)
-        wanted = [p for layer in layers for p in (layer.weight, layer.bias)]
-        if len(stored) < len(wanted) or any(a.shape != b.shape for a, b in zip(wanted, stored, strict=False)):
-            raise KpError(f"{weights}: not VGG-19; expected weight and bias of its 3×3 convolutions in order")
-        with torch.no_grad():
-            for parameter, value in zip(wanted, stored, strict=False):
-                parameter.copy_(value)
-        self.requires_grad_(False)
+        self.convolutions = nn.ModuleList(fixed_convolution(weight, bias, padding=1) for weight, bias in convolutions)
+        self.stages, self.relu, self.terms = stages, relu, 1 + len(stages)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
 
     def forward(self, image: Float[Tensor, "b 3 s s"]) -> list[Tensor]:
-        mean = torch.tensor(VGG_MEAN, device=image.device).view(1, 3, 1, 1)
-        x, features, layers = (image + 1) * 127.5 - mean, [image], iter(self.convolutions)
-        for stage in VGG_STAGES:
-            for i in range(len(stage)):
+        x, features, layers = (image - self.mean) / self.std, [image], iter(self.convolutions)
+        for stage, depth in enumerate(self.stages):
+            x = F.max_pool2d(x, 2) if stage else x
+            for i in range(depth):
                 x = next(layers)(x)
+                x = F.relu(x) if self.relu else x
                 if i == 1:
                     features.append(x)
-            x = F.max_pool2d(x, 2)
         return features
+
+
+def random_vgg(relu: bool = False) -> VGG:
+    """VGG to conv3_2 with fixed random weights: the structure of the official features without ImageNet's labels.
+
+    Weights of variance 2 / inputs (He et al. 2015), no biases; the same ones in every run, whatever its seed.
+    """
+    generator = torch.Generator().manual_seed(0)
+    shapes = vgg_shapes(RANDOM_STAGES)
+    weights = [torch.randn(shape, generator=generator) * (2 / (9 * shape[1])) ** 0.5 for shape in shapes]
+    return VGG([(w, torch.zeros(len(w))) for w in weights], RANDOM_STAGES, relu=relu)
+
+
+def squared_error(a: Float[Tensor, "b c h w"], b: Float[Tensor, "b c h w"], weight: Float[Tensor, "b 1 s s"] | None) -> Float[Tensor, ""]:
+    """Mean of (a − b)², where a pixel counts by the weight averaged over its patch, relative to the batch's mean weight."""
+    a, b = a.float(), b.float()  # under autocast: differences of half-precision features in full precision
+    if weight is None:
+        return F.mse_loss(a, b)
+    share = F.adaptive_avg_pool2d(weight.float(), a.shape[-2:])
+    return ((a - b) ** 2 * share).mean() / share.mean().clamp_min(1e-8)
 
 
 class PerceptualLoss(nn.Module):
     """mean over features l of ‖Γ_l(x̂) − Γ_l(x)‖² / m_l, with m_l the running mean of the numerator.
 
     The running means are buffers: they are saved with checkpoints (the official code loses them).
-    Momentum 0.99; the first value is the first loss.
+    Momentum 0.99; the first value is the first loss. ``weight``, if given, says how much each pixel counts;
+    only its proportions matter, so a constant weight changes nothing.
     """
 
     def __init__(self, features: nn.Module):
@@ -86,19 +113,14 @@ class PerceptualLoss(nn.Module):
         self.register_buffer("scale", torch.zeros(features.terms))
 
     def forward(
-        self, made: Float[Tensor, "b 3 s s"], real: Float[Tensor, "b 3 s s"], weight: Float[Tensor, "b 1 s s"] | None = None
+        self,
+        made: Float[Tensor, "b 3 s s"],
+        real: Float[Tensor, "b 3 s s"],
+        weight: Float[Tensor, "b 1 s s"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Scalar. ``weight``: how much each pixel counts (relative to their mean), shrunk to the size of each feature map."""
         with torch.no_grad():
             target = self.features(real)
-
-        def difference(a, b):
-            if weight is None:
-                return F.mse_loss(a, b)
-            w = F.adaptive_avg_pool2d(weight, a.shape[2:])
-            return ((a - b) ** 2 * w).mean() / w.mean()
-
-        terms = torch.stack([difference(a, b) for a, b in zip(self.features(made), target, strict=True)])
+        terms = torch.stack([squared_error(a, b, weight) for a, b in zip(self.features(made), target, strict=True)])
         with torch.no_grad():
             self.scale.copy_(torch.where(self.scale == 0, terms, 0.99 * self.scale + 0.01 * terms))
         return (terms / (self.scale + 1e-8)).mean()

@@ -50,9 +50,11 @@ class Predictor:
     def load(run: Path) -> "Predictor":
         """From a run folder, or a checkpoint file. KpError if there is no readable checkpoint."""
         saved = read_checkpoint(run / "checkpoint.pt" if run.is_dir() else run)
-        state = State(from_json(saved["config"]), torch.device("cpu"))
-        state.load_state_dict(saved)
-        return Predictor.of(state)
+        config = from_json(saved["config"])
+        model, first = Model(config), Model(config).regressor
+        model.load_state_dict(saved["modules"]["average" if config.optimizer.average else "model"])
+        first.load_state_dict(saved["modules"]["first_regressor"])
+        return Predictor(model.requires_grad_(False), first.requires_grad_(False))
 
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "n 3 s s"], batch: int = 64) -> Prediction:

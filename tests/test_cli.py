@@ -76,6 +76,23 @@ def test_wrong_usage(kp, words):
     assert kp(*words)[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["vgg19"], "loss.features vgg19 needs a file; give torchvision's .pth or MatConvNet's .mat as --loss.weights"),
+        (["vgg19", "--loss.weights", "gone.mat", "--loss.relu"], "gone.mat: no such file of weights; check --loss.weights"),
+        (
+            ["random", "--loss.weights", "a.mat"],
+            "loss.weights is a.mat, but loss.features random reads no file; choose lite0, vgg16 or vgg19",
+        ),
+    ],
+    ids=["none", "gone", "not read"],
+)
+def test_features_without_weights(kp, tiny, tmp_path, words, expected):
+    status, _, err = kp("train", "--out", tmp_path, "smoke", "--data.videos", tiny, "--loss.features", *words)
+    assert status == 1 and blame(err) == [f"kp: {expected}"]
+
+
 def test_from_training_to_prediction(kp, tiny, tmp_path):
     run, out = tmp_path / "run", tmp_path / "found"
     settings = ["--data.videos", tiny, "--optimizer.pretrain-steps", 3, "--optimizer.steps", 2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kp.config import PRESETS, Config, Data, Network, Optimizer, find_preset, from_json, to_json
+from kp.config import PRESETS, Config, Data, Loss, Network, Optimizer, find_preset, from_json, to_json
 from kp.errors import KpError
 from kp.model import Model
 
@@ -18,6 +18,22 @@ def test_record_round_trip(make):
     config = make(Path("some/videos"))
     again = from_json(to_json(config))
     assert again == config and isinstance(again.data.videos, Path)
+
+
+@pytest.mark.parametrize(
+    "loss", [Loss(), Loss(features="lite0"), Loss(features="vgg19", weights=Path("some/vgg19.mat"), relu=True)], ids=lambda x: x.features
+)
+def test_record_of_the_features(loss):
+    text = to_json(Config(loss=loss))
+    assert from_json(text) == Config(loss=loss)
+    assert json.loads(text)["loss"]["weights"] == (loss.weights and "some/vgg19.mat")
+
+
+@pytest.mark.parametrize("features", ["raw", "pixels", "random"])
+def test_weights_that_nothing_reads(features):
+    expected = f"loss.weights is a/vgg.mat, but loss.features {features} reads no file; choose lite0, vgg16 or vgg19"
+    with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
+        Config(loss=Loss(features=features, weights=Path("a/vgg.mat")))
 
 
 @presets

@@ -14,7 +14,7 @@ PINS = {r.name.lower(): r for r in map(Requirement, (ROOT / "requirements.txt").
 
 def declared():
     extras = PROJECT["optional-dependencies"]
-    return [Requirement(line) for line in PROJECT["dependencies"] + extras["book"] + extras["dev"]]
+    return [Requirement(line) for line in PROJECT["dependencies"] + extras["book"] + extras["dev"] + extras["features"]]
 
 
 @pytest.mark.parametrize("requirement", declared(), ids=lambda r: r.name)

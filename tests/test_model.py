@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from kp.model import (
     run,
 )
 from kp.networks import Regressor, UNetRegressor
-from kp.perceptual import PixelPyramid
+from kp.perceptual import VGG, PixelPyramid
 
 
 @pytest.fixture
@@ -163,6 +164,19 @@ def test_regressor_loss_teaches_the_regressor_only(model, images):
 
 def test_make_perceptual(config):
     assert isinstance(make_perceptual(config).features, PixelPyramid)
+    assert make_perceptual(replace(config, loss=Loss(features="raw"))).scale.shape == (1,)
+    for relu in (False, True):
+        made = make_perceptual(replace(config, loss=Loss(features="random", relu=relu)))
+        assert isinstance(made.features, VGG) and made.features.relu is relu and made.scale.shape == (4,)
+
+
+@pytest.mark.parametrize(("features", "loader"), [("lite0", "Lite0"), ("vgg16", "vgg16"), ("vgg19", "vgg19")])
+def test_make_perceptual_with_weights(config, monkeypatch, features, loader):
+    read = []
+    monkeypatch.setattr(f"kp.model.{loader}", lambda *given: read.append(given) or PixelPyramid())
+    loss = Loss(features=features, weights=Path("weights.pth"), relu=True)
+    assert isinstance(make_perceptual(replace(config, loss=loss)).features, PixelPyramid)
+    assert read == [(loss.weights,) if features == "lite0" else (loss.weights, True)]
 
 
 def test_sides_are_drawn_in_channels_of_their_own(config, images):

@@ -85,6 +85,12 @@ def test_checkpoint_round_trip(state, clips, poses, tmp_path, same):
     assert [p.name for p in tmp_path.iterdir()] == ["c.pt"]
 
 
+def test_random_features_are_not_saved_and_leave_the_start_alone(config, same):
+    pixels, random = (State(replace(config, loss=replace(config.loss, features=f)), cpu).state_dict() for f in ("pixels", "random"))
+    assert same(pixels.pop("modules"), random["modules"]) and torch.equal(random["perceptual_scale"], torch.zeros(4))
+    assert pixels.keys() == random.keys() - {"modules"}
+
+
 def write_to_full_device(monkeypatch):
     monkeypatch.setattr("kp.state.open", lambda path, mode: open("/dev/full", mode), raising=False)  # noqa: SIM115
 

@@ -26,6 +26,10 @@ ABLATIONS = {
 
 RECIPES = {
     "official_regressor": ("the official η", _with(network={"regressor": "official"})),
+    "official_pretraining": (
+        "η taught at a constant 0.0002, poses as they are",
+        _with(optimizer={"pretrain_lr": 2e-4, "pretrain_schedule": "constant", "pretrain_beta": 0.5, "pretrain_augment": False}),
+    ),
     "official_init": ("the official initialisation", _with(network={"official_init": True})),
     "constant_rate": ("constant rates: Φ, Ψ, D 0.0002, η 0.0001", _with(optimizer={"schedule": "constant", "lr": 2e-4})),
     "full_precision": ("float32 throughout", _with(optimizer={"precision": "float32"})),

@@ -1,6 +1,6 @@
 """The four networks: encoder Φ, regressor η, conditional decoder Ψ, discriminator D.
 
-Sizes follow the official release at ``width`` 32 (``paper`` preset); every channel count scales
+Sizes follow the official release at ``width`` 32 (``paper`` and ``faithful`` presets); every channel count scales
 with ``width``. Images are (b, channels, s, s) in [-1, 1]; s is a multiple of 8.
 """
 

@@ -43,7 +43,7 @@ class State:
         model, rates = self.model, config.optimizer
         adam = lambda params, lr, beta=0.5: torch.optim.Adam(params, lr, (beta, 0.999))
         self.optimizers = {
-            "pretrain": adam(model.regressor.parameters(), rates.pretrain_lr, 0.9),
+            "pretrain": adam(model.regressor.parameters(), rates.pretrain_lr, rates.pretrain_beta),
             "generator": adam([*model.encoder.parameters(), *model.decoder.parameters()], rates.lr),
             "discriminator": adam(model.discriminator.parameters(), rates.lr_discriminator),
             "regressor": adam(model.regressor.parameters(), rates.lr_regressor),

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from kp.ablations import find_ablation
 from kp.clips import Clips, load_clips
-from kp.config import Config, Data, Loss, Method, find_preset, to_json
+from kp.config import Config, Data, Loss, Method, find_preset, from_json, to_json
 from kp.datasets import open_prior
 from kp.errors import KpError
 from kp.evaluate import TestSet, evaluate, load_test, regressor_floor
@@ -49,13 +49,16 @@ def record_path(out: Path, setting: str, seed: int) -> Path:
 
 
 def is_done(path: Path, config: Config) -> bool:
-    """Whether ``path`` is a record of this configuration; KpError if it is one of another."""
+    """Whether ``path`` is a record of this configuration; KpError if it is one of another.
+
+    A field that kp did not have when the record was made counts as having had its default.
+    """
     if not path.is_file():
         return False
-    recorded = json.loads(path.read_text())["config"]
+    recorded = json.loads(to_json(from_json(json.dumps(json.loads(path.read_text())["config"]))))
     wanted = json.loads(to_json(config))
     if recorded != wanted:
-        parts = [k for k in wanted if recorded.get(k) != wanted[k]]
+        parts = [k for k in wanted if recorded[k] != wanted[k]]
         raise KpError(f"{path}: a record of other settings ({', '.join(parts)} differ); delete it or choose another --out")
     return True
 
@@ -74,7 +77,7 @@ def shared_regressor(config: Config) -> Path:
         network=replace(config.network, width=4, discriminator_width=4, scales=1, halvings=3),
         method=Method(flip_tolerant=config.method.flip_tolerant),
         loss=Loss(),
-        optimizer=replace(config.optimizer, steps=0, lr=1e-3, schedule="one-cycle", average=0.0),
+        optimizer=replace(config.optimizer, steps=0, lr=1e-3, average=0.0),
     )
     name = hashlib.sha256(to_json(kept).encode()).hexdigest()[:12]
     folder = WORK / "regressors" / name

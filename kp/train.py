@@ -61,12 +61,17 @@ def arithmetic(state: State) -> torch.autocast:
 
 
 def pretrain_step(state: State, poses: Poses) -> dict[str, float]:
-    """η learns to read drawings of augmented prior poses: ‖η(β(p̄)) − p̄‖²."""
+    """η learns to read drawings of prior poses, augmented by default: ‖η(β(p̄)) − p̄‖²."""
     rates, model = state.config.optimizer, state.model
-    target = batch_on(state, augment(poses.sample(rates.batch, state.generator), model.skeleton, state.generator))
+    sample = poses.sample(rates.batch, state.generator)
+    target = batch_on(state, augment(sample, model.skeleton, state.generator) if rates.pretrain_augment else sample)
     with arithmetic(state):
         loss = reading_loss(model, model.regressor(model.draw(target)), target)
-    descend(state.optimizers["pretrain"], loss, learning_rate(rates.pretrain_lr, state.pretrain_step, rates.pretrain_steps, "one-cycle"))
+    descend(
+        state.optimizers["pretrain"],
+        loss,
+        learning_rate(rates.pretrain_lr, state.pretrain_step, rates.pretrain_steps, rates.pretrain_schedule),
+    )
     state.pretrain_step += 1
     return dict(regressor=loss.item())
 

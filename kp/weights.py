@@ -49,7 +49,9 @@ def load(name: str | Path) -> Predictor:
         path = MODELS / f"{name}.safetensors"
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in MODELS.glob("*.safetensors"))) or "none"
-            raise KpError(f"no published model '{name}'; there are: {known} (or give a run folder or a .safetensors file)")
+            raise KpError(
+                f"{name}: no run folder, no .safetensors file and no published model (there are: {known}); check the path or the name"
+            )
     if not path.is_file():
         raise KpError(f"{path}: no such file; check the path")
     try:

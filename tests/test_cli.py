@@ -58,7 +58,7 @@ def test_help_lists_the_commands(kp):
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        (["train"], ["smoke", "laptop", "paper", "--out", "--device"]),
+        (["train"], ["smoke", "laptop", "paper", "faithful", "--out", "--device"]),
         (["train", "laptop"], ["--data.videos", "--loss.adversarial", "--optimizer.steps", "--method.decoder-reads", "--seed"]),
         (["evaluate"], ["--split", "--json-file"]),
         (["predict"], ["--out", "frame,joint,x,y"]),

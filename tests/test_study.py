@@ -71,6 +71,17 @@ def test_a_record_of_other_settings_stops_the_study(place):
     assert is_done(path, study_config("full", "smoke", 0, 4, "float32"))
 
 
+def test_a_record_may_lack_newer_fields_that_have_their_default(place):
+    run(place, ["full"])
+    path, config = record_path(place / "out", "full", 0), study_config("full", "smoke", 0, 4, "float32")
+    record = json.loads(path.read_text())
+    del record["config"]["loss"]["motion"]
+    path.write_text(json.dumps(record))
+    assert is_done(path, config)
+    with pytest.raises(KpError, match=r"\(loss differ\)"):
+        is_done(path, replace(config, loss=replace(config.loss, motion=1.0)))
+
+
 def test_an_interrupted_run_goes_on(place, monkeypatch):
     training = importlib.import_module("kp.train")
     train, train_step, steps = study.train, training.train_step, []

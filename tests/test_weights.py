@@ -42,7 +42,7 @@ def test_a_run_folder_loads_too(finished, images):
 
 
 def test_unknown_model():
-    with pytest.raises(KpError, match=re.escape("no published model 'cats'; there are: ")):
+    with pytest.raises(KpError, match=re.escape("cats: no run folder, no .safetensors file and no published model (there are: ")):
         kp.load("cats")
 
 

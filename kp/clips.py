@@ -97,6 +97,26 @@ class Clips:
         return to_images(torch.stack(first)), to_images(torch.stack(second))
 
 
+def augment_pairs(
+    frames: tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3 s s"]], generator: torch.Generator
+) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3 s s"]]:
+    """Frame pairs in [-1, 1] with new colours, half of them mirrored; both frames of a pair alike. Black stays black.
+
+    Not in the paper. Colours are mixed by a random matrix near the identity, then raised to a power between 0.7 and 1.4.
+    """
+    n = len(frames[0])
+    draw = lambda *shape: torch.rand(n, *shape, generator=generator)
+    mix = torch.eye(3) * (0.6 + 0.8 * draw(3, 1)) + 0.5 * (draw(3, 3) - 0.5)
+    power = 2 ** (draw(1, 1, 1) - 0.5)
+    mirrored = draw(1, 1, 1) < 0.5
+
+    def change(x):
+        x = torch.einsum("bij,bjhw->bihw", mix, (x + 1) / 2).clamp(1e-4, 1) ** power
+        return (torch.where(mirrored, x.flip(3), x) * 2 - 1).contiguous(memory_format=torch.channels_last)
+
+    return change(frames[0]), change(frames[1])
+
+
 def to_images(frames: UInt8[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
     """uint8 frames → what the networks read: channels first, in [-1, 1], ``channels_last`` in memory."""
     return frames.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)

@@ -35,6 +35,8 @@ class Data:
     """Keep the background instead of blacking out all but the subject."""
     every: int = 1
     """Keep every so many frames of a video: long footage lies in memory whole."""
+    augment: bool = False
+    """Mirror frame pairs half of the time and change their colours, alike in both frames."""
     size: int = 64
     """Training resolution, pixels a side."""
     skeleton: str = "body"
@@ -55,6 +57,8 @@ class Network:
     """Channels of the first layer of D (the paper: 64)."""
     scales: int = 2
     """Image sizes at which D looks (the paper: 3)."""
+    paste: bool = False
+    """Let Ψ paint over the second frame where it must (the paper: Ψ paints the whole frame anew)."""
     official_init: bool = False
     """Start from N(0, 0.02) as the official code does, instead of PyTorch's default (D always starts so)."""
     sigma: float = 0.2

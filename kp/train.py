@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from kp.clips import Clips
+from kp.clips import Clips, augment_pairs
 from kp.config import Config, to_json
 from kp.datasets import open_clips, open_prior
 from kp.errors import KpError
@@ -81,7 +81,8 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     config, model, optimizers = state.config, state.model, state.optimizers
     rates, weights = config.optimizer, config.loss
     rate = lambda peak: learning_rate(peak, state.step, rates.steps, rates.schedule)
-    frame, other = (batch_on(state, x) for x in clips.pairs(rates.batch, state.generator))
+    pairs = clips.pairs(rates.batch, state.generator)
+    frame, other = (batch_on(state, x) for x in (augment_pairs(pairs, state.generator) if config.data.augment else pairs))
     target = batch_on(state, vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator))
     drawn = model.draw(target)
 

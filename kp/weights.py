@@ -49,9 +49,7 @@ def load(name: str | Path) -> Predictor:
         path = MODELS / f"{name}.safetensors"
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in MODELS.glob("*.safetensors"))) or "none"
-            raise KpError(
-                f"{name}: no run folder, no .safetensors file and no published model (there are: {known}); check it"
-            )
+            raise KpError(f"{name}: no run folder, no .safetensors file and no published model (there are: {known}); check it")
     if not path.is_file():
         raise KpError(f"{path}: no such file; check the path")
     try:

@@ -13,6 +13,8 @@ from kp.coordinates import to_pixels
 from kp.skeleton import Skeleton
 
 LEFT, RIGHT, MIDDLE = "#3b8eea", "#e5484d", "#f5c518"  # the subject's left is blue, right is red
+WORSE, BETTER = "#b5483a", "#2f7d5b"
+LINES = ("#2b5d8a", "#d08a1d", "#7a4b94", "#2f7d5b", "#b5483a")
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -123,4 +125,62 @@ def bars(values: dict[str, float], label: str, reference: tuple[str, float] | No
         axis.text(reference[1], -0.7, reference[0], fontsize=7, color="#666", ha="center", va="bottom")
     axis.invert_yaxis()
     axis.set_xlabel(label)
+    return figure
+
+
+def forest(groups: dict[str, list[tuple[str, float, tuple[float, float]]]], label: str, limit: float) -> Figure:
+    """Differences with their intervals, one line each, in titled groups: {title: [(name, value, (low, high)), …]}.
+
+    Values beyond ``limit`` are drawn at it, as an arrow with their number. Zero is the reference.
+    """
+    lines = sum(len(rows) + 1 for rows in groups.values())
+    figure, axis = plt.subplots(figsize=(7.2, 0.24 * lines + 0.6))
+    y, ticks = 0, []
+    for title, rows in groups.items():
+        axis.text(-0.01, y, title, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize=8, fontweight="bold")
+        y += 1
+        for name, value, (low, high) in rows:
+            colour = WORSE if low > 0 else BETTER if high < 0 else "#777"
+            if value > limit:
+                axis.annotate(f"{value:+.1f}", (limit, y), (limit * 0.86, y), va="center", fontsize=7, arrowprops={"arrowstyle": "->"})
+            else:
+                axis.plot([low, min(high, limit)], [y, y], color=colour, lw=2)
+                axis.plot(value, y, "o", color=colour, ms=4)
+                axis.text(min(high, limit), y, f"  {value:+.2f}", va="center", fontsize=7, color="#444")
+            ticks.append((y, name))
+            y += 1
+    axis.axvline(0, color="#999", lw=1)
+    axis.set_yticks([t for t, _ in ticks], [n for _, n in ticks], fontsize=8)
+    axis.tick_params(axis="y", length=0)
+    axis.set(xlabel=label, ylim=(y - 0.4, -0.6), xlim=(None, limit * 1.02))
+    axis.spines["left"].set_visible(False)
+    return figure
+
+
+def curves(
+    panels: dict[str, dict[str, tuple[list[float], list[list[float]]]]],
+    xlabel: str,
+    ylabel: str,
+    log: bool = False,
+    reference: dict[str, float] | None = None,
+) -> Figure:
+    """One panel a title; in it lines {name: (x, [values of each seed a x])}: the mean, with every seed as a dot.
+
+    reference: dashed horizontal lines with their names.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(1.2 + 3.4 * len(panels), 2.8), squeeze=False, sharey=True)
+    for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+        for (name, (x, values)), colour in zip(lines.items(), LINES, strict=False):
+            axis.plot(x, [float(np.mean(v)) for v in values], color=colour, label=name, lw=1.6)
+            for at, seeds in zip(x, values, strict=True):
+                axis.plot([at] * len(seeds), seeds, "o", color=colour, ms=3, alpha=0.7)
+        for name, value in (reference or {}).items():
+            axis.axhline(value, color="#999", ls="--", lw=1)
+            axis.annotate(name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7, color="#666")
+        axis.set(title=title, xlabel=xlabel)
+        if log:
+            axis.set_xscale("log")
+        if len(lines) > 1:
+            axis.legend(frameon=False, fontsize=7)
+    axes[0, 0].set_ylabel(ylabel)
     return figure

@@ -6,7 +6,24 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from kp.coordinates import to_pixels
-from kp.figures import LEFT, MIDDLE, RIGHT, as_picture, bars, close_all, draw_pose, grid, joint_bars, learning_curves, overlay, save
+from kp.figures import (
+    BETTER,
+    LEFT,
+    MIDDLE,
+    RIGHT,
+    WORSE,
+    as_picture,
+    bars,
+    close_all,
+    curves,
+    draw_pose,
+    forest,
+    grid,
+    joint_bars,
+    learning_curves,
+    overlay,
+    save,
+)
 from kp.skeleton import BODY
 
 
@@ -87,3 +104,19 @@ def test_bars():
     assert {t.get_text() for t in axis.texts} == {" 1.00", " -0.50", "floor"}
     assert axis.lines[0].get_xdata()[0] == 0.25
     assert not bars({"a": 1.0}, "error").axes[0].lines
+
+
+def test_forest_tells_better_worse_and_neither():
+    rows = [("bad", 1.0, (0.5, 1.5)), ("good", -1.0, (-1.5, -0.5)), ("neither", 0.1, (-0.2, 0.4)), ("off", 40.0, (39.0, 41.0))]
+    axis = forest({"one": rows[:2], "two": rows[2:]}, "difference", 3).axes[0]
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["bad", "good", "neither", "off"]
+    dots = [line for line in axis.lines if line.get_marker() == "o"]
+    assert [d.get_color() for d in dots] == [WORSE, BETTER, "#777"] and [d.get_xdata()[0] for d in dots] == [1.0, -1.0, 0.1]
+    assert "+40.0" in [t.get_text() for t in axis.texts]
+
+
+def test_curves_show_means_and_every_seed():
+    axis = curves({"a": {"line": ([1, 10], [[1.0, 3.0], [5.0]])}}, "x", "y", log=True, reference={"zero": 0.0}).axes[0]
+    assert axis.lines[0].get_ydata().tolist() == [2.0, 5.0] and axis.get_xscale() == "log"
+    assert [list(line.get_ydata()) for line in axis.lines[1:3]] == [[1.0, 3.0], [5.0]]
+    assert "zero" in [t.get_text() for t in axis.texts]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiny import FRAMES, moving_box, write_video
 
-from kp.clips import Clips, load_clips, read_image, read_labels, read_video, shrink, to_images
+from kp.clips import Clips, augment_pairs, load_clips, read_image, read_labels, read_video, shrink, to_images
 from kp.errors import KpError
 
 
@@ -214,3 +214,20 @@ def test_pairs_repeat_with_their_generator(clips):
     once, again = (clips.pairs(6, torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(once[0], again[0]) and torch.equal(once[1], again[1])
     assert replace(clips).size == 32
+
+
+def test_augmented_pairs_stay_pairs():
+    x = torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    x[:, :, :4] = -1.0
+    first, second = augment_pairs((x, x), torch.Generator().manual_seed(1))
+    assert torch.equal(first, second) and first.min() >= -1 and first.max() <= 1
+    assert (first[:, :, :4] < -0.99).all()  # black stays black
+    back = (first - x).abs().mean((1, 2, 3)), (first.flip(3) - x).abs().mean((1, 2, 3))
+    mirrored = (back[1] < back[0]).double().mean().item()
+    assert 0.3 < mirrored < 0.7 and torch.minimum(*back).min() > 0.01
+
+
+def test_augmentation_repeats_with_its_generator():
+    x = torch.rand(4, 3, 8, 8) * 2 - 1
+    one, two, other = (augment_pairs((x, -x), torch.Generator().manual_seed(s)) for s in (0, 0, 1))
+    assert torch.equal(one[0], two[0]) and torch.equal(one[1], two[1]) and not torch.equal(one[0], other[0])

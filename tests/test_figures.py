@@ -108,7 +108,7 @@ def test_bars():
 
 def test_forest_tells_better_worse_and_neither():
     rows = [("bad", 1.0, (0.5, 1.5)), ("good", -1.0, (-1.5, -0.5)), ("neither", 0.1, (-0.2, 0.4)), ("off", 40.0, (39.0, 41.0))]
-    axis = forest({"one": rows[:2], "two": rows[2:]}, "difference", 3).axes[0]
+    axis = forest({"one": rows[:2], "two": rows[2:]}, "difference", 3.0).axes[0]
     assert [t.get_text() for t in axis.get_yticklabels()] == ["bad", "good", "neither", "off"]
     dots = [line for line in axis.lines if line.get_marker() == "o"]
     assert [d.get_color() for d in dots] == [WORSE, BETTER, "#777"] and [d.get_xdata()[0] for d in dots] == [1.0, -1.0, 0.1]
@@ -116,7 +116,7 @@ def test_forest_tells_better_worse_and_neither():
 
 
 def test_curves_show_means_and_every_seed():
-    axis = curves({"a": {"line": ([1, 10], [[1.0, 3.0], [5.0]])}}, "x", "y", log=True, reference={"zero": 0.0}).axes[0]
+    axis = curves({"a": {"line": ([1.0, 10.0], [[1.0, 3.0], [5.0]])}}, "x", "y", log=True, reference={"zero": 0.0}).axes[0]
     assert axis.lines[0].get_ydata().tolist() == [2.0, 5.0] and axis.get_xscale() == "log"
     assert [list(line.get_ydata()) for line in axis.lines[1:3]] == [[1.0, 3.0], [5.0]]
     assert "zero" in [t.get_text() for t in axis.texts]

@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from kp.networks import Decoder, Discriminator, Encoder, Regressor, UNetRegressor, joint_soft_argmax, marginal_soft_argmax, official_init
+from kp.networks import (
+    Decoder,
+    Discriminator,
+    Encoder,
+    Regressor,
+    UNetRegressor,
+    joint_soft_argmax,
+    marginal_soft_argmax,
+    official_init,
+    patch_discriminator,
+)
 
 readouts = pytest.mark.parametrize("readout", [marginal_soft_argmax, joint_soft_argmax], ids=["marginal", "joint"])
 
@@ -111,3 +121,27 @@ def test_official_init():
 def test_discriminator_scales_share_no_weights():
     net = Discriminator(2, 2)
     assert not torch.equal(net.scales[0][0].weight, net.scales[1][0].weight)
+
+
+def test_a_pasting_decoder_can_leave_the_second_frame_as_it_is():
+    decoder = Decoder(4, paste=True).eval()
+    y, other = torch.rand(2, 1, 32, 32), torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        decoder.last[1].bias[3] = -100.0
+        torch.testing.assert_close(decoder(y, other), other)
+        decoder.last[1].bias[3] = 100.0
+        made = decoder(y, other)
+    assert made.shape == (2, 3, 32, 32) and (made - other).abs().mean() > 0.1
+
+
+@pytest.mark.parametrize(("halvings", "wide"), [(3, 70), (2, 34), (1, 16)])
+def test_patches_of_the_discriminator(halvings, wide):
+    net = patch_discriminator(4, halvings=halvings).eval()
+    for layer in net:
+        if isinstance(layer, nn.InstanceNorm2d):
+            layer.forward = lambda x: x  # its statistics would reach everywhere
+    y = torch.zeros(1, 1, 160, 160, requires_grad=True)
+    scores = net(y)
+    scores[0, 0, scores.shape[2] // 2, scores.shape[3] // 2].backward()
+    seen = y.grad[0, 0].abs().sum(0) > 0
+    assert seen.sum().item() == wide

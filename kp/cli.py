@@ -176,7 +176,7 @@ def study(
         preset: Configuration to depart from.
         steps: Steps of the main training of every run; 0 takes the preset's.
         precision: Arithmetic of the networks.
-        workers: Settings to train side by side, each in a process of its own.
+        workers: Runs to train side by side, each in a process of its own.
         snapshots: Steps at which to save the weights too, in runs/study/snapshots; the final ones go to runs/study/weights.
     """
     from kp.study import run_study

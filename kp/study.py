@@ -1,7 +1,7 @@
 """A grid of trainings: settings × seeds, unattended. Each run leaves a record; what has one is skipped.
 
-Every setting trains in a process of its own, so one that crashes does not stop the others, and several
-can run side by side. A training that was cut off goes on from its checkpoint. Runs that need the same
+Every run has a process of its own, so one that crashes does not stop the others, and several can go
+side by side. A training that was cut off goes on from its checkpoint. Runs that need the same
 pre-trained η share it.
 """
 
@@ -12,8 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +20,10 @@ import torch
 from tqdm import tqdm
 
 from kp.ablations import find_ablation
-from kp.clips import Clips, load_clips
 from kp.config import Config, Data, Loss, Method, find_preset, from_json, to_json
 from kp.datasets import open_prior
 from kp.errors import KpError
-from kp.evaluate import TestSet, evaluate, load_test, regressor_floor
+from kp.evaluate import evaluate, load_test, regressor_floor
 from kp.poses import nearest_pose_error
 from kp.predict import Predictor
 from kp.record import read_metrics, write_json
@@ -91,9 +89,7 @@ def shared_regressor(config: Config) -> Path:
     return folder / "checkpoint.pt"
 
 
-def run_one(
-    setting: str, config: Config, out: Path, snapshots: tuple[int, ...], clips: Clips | None = None, test: TestSet | None = None
-) -> None:
+def run_one(setting: str, config: Config, out: Path, snapshots: tuple[int, ...] = ()) -> None:
     """Train (or go on with) one run, evaluate it on the test people and write its record to ``out``."""
     name, _ = find_ablation(setting)
     folder = WORK / f"{setting}_steps{config.optimizer.steps}_seed{config.seed}"
@@ -103,8 +99,8 @@ def run_one(
         if state.step in snapshots:
             save_weights(Predictor(state.model, state.first_regressor), WORK / "snapshots" / f"{folder.name}_at{state.step}.safetensors")
 
-    state = train(config, folder, clips, poses, pretrained=shared_regressor(config), on_step=snapshot)
-    predictor, test = Predictor.of(state), test or load_test(config.data)
+    state = train(config, folder, None, poses, pretrained=shared_regressor(config), on_step=snapshot)
+    predictor, test = Predictor.of(state), load_test(config.data)
     scores, made = evaluate(predictor, test, poses)
     last, _ = evaluate(Predictor(state.model, state.first_regressor), test, poses)
     metrics = [m for m in read_metrics(folder) if m["phase"] == "train"]
@@ -136,64 +132,37 @@ def checksum(videos: Path) -> str:
     return hashlib.sha256(sums.read_bytes()).hexdigest()[:12] if sums.is_file() else "none"
 
 
-def run_setting(setting: str, configs: list[Config], out: Path, snapshots: tuple[int, ...]) -> None:
-    """All seeds of one setting, in this process; the clips are read once."""
-    configs = [c for c in configs if not is_done(record_path(out, setting, c.seed), c)]
-    if not configs:
-        return
-    data = configs[0].data
-    clips, test = load_clips(data.videos, "train", data.size, data.background, data.source), load_test(data)
-    for config in configs:
-        run_one(setting, config, out, snapshots, clips, test)
-
-
 def run_study(
     settings: list[str], seeds: list[int], out: Path, preset: str, steps: int, precision: str, workers: int, snapshots: tuple[int, ...] = ()
 ) -> None:
-    """Run what has no record yet: each setting in its own process, ``workers`` at a time, their output in runs/study/<setting>.log.
+    """Run what has no record yet: each run in its own process, ``workers`` at a time, with its output in runs/study/<run>.log.
 
-    KpError at the start for an unknown setting or a record of other settings; at the end, naming the settings that failed.
+    A single run stays in this process. KpError at the start for an unknown setting or a record of other settings; at the end,
+    naming the runs that failed.
     """
-    jobs = {s: [study_config(s, preset, seed, steps, precision) for seed in seeds] for s in settings}
-    missing = {s: [c for c in configs if not is_done(record_path(out, s, c.seed), c)] for s, configs in jobs.items()}
-    todo = {s: configs for s, configs in missing.items() if configs}
-    total, done = sum(map(len, jobs.values())), sum(len(jobs[s]) - len(missing[s]) for s in jobs)
-    print(f"{total} runs: {done} have records already, {total - done} to do", flush=True)
-    if workers == 1 and len(todo) == 1:
-        [(setting, configs)] = todo.items()
-        return run_setting(setting, configs, out, snapshots)
+    jobs = {(s, seed): study_config(s, preset, seed, steps, precision) for seed in seeds for s in settings}
+    todo = [(s, seed) for (s, seed), config in jobs.items() if not is_done(record_path(out, s, seed), config)]
+    print(f"{len(jobs)} runs: {len(jobs) - len(todo)} have records already, {len(todo)} to do", flush=True)
+    if len(jobs) == 1 and todo:
+        return run_one(todo[0][0], jobs[todo[0]], out, snapshots)
     WORK.mkdir(parents=True, exist_ok=True)
     threads = max(1, torch.get_num_threads() // workers)
 
-    def launch(setting: str) -> int:
-        command = [sys.executable, "-m", "kp.cli", "study", setting, "--seeds", *(str(s) for s in seeds), "--out", str(out)]
-        command += [
-            "--preset",
-            preset,
-            "--steps",
-            str(steps),
-            "--precision",
-            precision,
-            "--workers",
-            "1",
-            "--snapshots",
-            *map(str, snapshots),
-        ]
-        with open(WORK / f"{setting}.log", "a") as log:
-            return subprocess.run(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": str(threads)}).returncode
+    def launch(setting: str, seed: int) -> bool:
+        command = [sys.executable, "-m", "kp.cli", "study", setting, "--seeds", str(seed), "--out", str(out), "--preset", preset]
+        command += ["--steps", str(steps), "--precision", precision, "--snapshots", *map(str, snapshots)]
+        with open(WORK / f"{setting}_seed{seed}.log", "a") as log:
+            return subprocess.run(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": str(threads)}).returncode == 0
 
-    failed, finished = [], lambda: sum(record_path(out, s, c.seed).is_file() for s in todo for c in todo[s])
-    with ThreadPoolExecutor(workers) as pool, tqdm(total=total - done, unit="run") as bar:
-        futures = {pool.submit(launch, s): s for s in todo}
-        waiting = set(futures)
-        while waiting:
-            over = {f for f in waiting if f.done()}
-            waiting -= over
-            for future in over:
-                if future.result():
-                    failed.append(futures[future])
-                    bar.write(f"failed: {futures[future]} (see {WORK / futures[future]}.log)")
-            bar.update(finished() - bar.n)
-            time.sleep(1.0)
+    failed = []
+    with ThreadPoolExecutor(workers) as pool, tqdm(total=len(todo), unit="run") as bar:
+        futures = {pool.submit(launch, *job): job for job in todo}
+        for future in as_completed(futures):
+            bar.update()
+            if not future.result():
+                failed.append("{}_seed{}".format(*futures[future]))
+                bar.write(f"failed: {failed[-1]} (see {WORK / failed[-1]}.log)")
     if failed:
-        raise KpError(f"{len(failed)} settings failed: {', '.join(failed)}; their logs are in {WORK}; the same command tries them again")
+        raise KpError(
+            f"{len(failed)} runs failed: {', '.join(sorted(failed))}; their logs are in {WORK}; the same command tries them again"
+        )

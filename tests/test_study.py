@@ -130,6 +130,6 @@ def test_settings_that_fail_are_named_and_the_others_finish(place, monkeypatch):
         return Finished(setting == "no_frame")
 
     monkeypatch.setattr(study.subprocess, "run", fake)
-    with pytest.raises(KpError, match=re.escape("1 settings failed: no_frame; their logs are in ")):
+    with pytest.raises(KpError, match=re.escape("1 runs failed: no_frame_seed0; their logs are in ")):
         run(place, ["no_frame", "full"], workers=2)
     assert record_path(place / "out", "full", 0).exists()

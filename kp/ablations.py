@@ -77,9 +77,7 @@ REMEDIES = {
 SETTINGS = {
     "background": ("with backgrounds", _with(data={"background": True})),
     "background_motion": ("with backgrounds, moving pixels count more", _with(data={"background": True}, loss={"motion": 4.0})),
-    "background_paste": ("… Ψ paints over the second frame", _with(data={"background": True}, network={"paste": True})),
     "background_augment": ("… augmented", _with(data={"background": True, "augment": True})),
-    "background_both": ("… both", _with(data={"background": True, "augment": True}, network={"paste": True})),
     "augment": ("frame pairs augmented", _with(data={"augment": True})),
     "circle": ("cameras all around", _with(data={"videos": Path("data/circle")})),
     "circle_tolerant": ("… η may exchange sides", _with(data={"videos": Path("data/circle")}, method={"flip_tolerant": True})),

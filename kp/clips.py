@@ -98,9 +98,9 @@ class Clips:
 
 
 def augment_pairs(
-    frames: tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3 s s"]], generator: torch.Generator
+    frames: tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3 s s"]], generator: torch.Generator, mirror: bool = True
 ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3 s s"]]:
-    """Frame pairs in [-1, 1] with new colours, half of them mirrored; both frames of a pair alike. Black stays black.
+    """Frame pairs in [-1, 1] with new colours and, if ``mirror``, half of them mirrored; both frames of a pair alike. Black stays black.
 
     Not in the paper. Colours are mixed by a random matrix near the identity, then raised to a power between 0.7 and 1.4.
     """
@@ -108,7 +108,7 @@ def augment_pairs(
     draw = lambda *shape: torch.rand(n, *shape, generator=generator)
     mix = torch.eye(3) * (0.6 + 0.8 * draw(3, 1)) + 0.5 * (draw(3, 3) - 0.5)
     power = 2 ** (draw(1, 1, 1) - 0.5)
-    mirrored = draw(1, 1, 1) < 0.5
+    mirrored = draw(1, 1, 1) < 0.5 * mirror
 
     def change(x):
         x = torch.einsum("bij,bjhw->bihw", mix, (x + 1) / 2).clamp(1e-4, 1) ** power

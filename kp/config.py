@@ -57,8 +57,6 @@ class Network:
     """Channels of the first layer of D (the paper: 64)."""
     scales: int = 2
     """Image sizes at which D looks (the paper: 3)."""
-    paste: bool = False
-    """Let Ψ paint over the second frame where it must (the paper: Ψ paints the whole frame anew)."""
     official_init: bool = False
     """Start from N(0, 0.02) as the official code does, instead of PyTorch's default (D always starts so)."""
     sigma: float = 0.2

@@ -35,7 +35,7 @@ class Model(nn.Module):
         channels = len(self.layers)
         self.encoder = Encoder(net.width, outputs=channels)
         self.regressor = (Regressor if net.regressor == "official" else UNetRegressor)(joints, net.regressor_width, channels)
-        self.decoder = Decoder(net.width, config.method.second_frame, channels, net.paste)
+        self.decoder = Decoder(net.width, config.method.second_frame, channels)
         self.discriminator = Discriminator(net.discriminator_width, net.scales, channels, net.halvings)
         official_init(self if net.official_init else self.discriminator)
         self.to(memory_format=torch.channels_last)

@@ -143,28 +143,25 @@ class Decoder(nn.Module):
     """Ψ: skeleton image y* and another frame x' of the video → the frame, (b, channels, s, s), (b, 3, s, s) → (b, 3, s, s).
 
     Two trunks without shared weights meet at 1/8 of the size, so x' cannot be copied pixel by pixel.
-    Without ``second_frame`` only the first trunk exists (the ablation that shows leakage). With ``paste``, which the
-    paper has not, a fourth channel says where the made picture covers x': what stands still need not be painted anew.
+    Without ``second_frame`` only the first trunk exists (the ablation that shows leakage).
     Output unbounded. Source: ``nips`` decoder; 4,825,635 parameters at width 32.
     """
 
-    def __init__(self, width: int = 32, second_frame: bool = True, channels: int = 1, paste: bool = False):
+    def __init__(self, width: int = 32, second_frame: bool = True, channels: int = 1):
         super().__init__()
         w = 8 * width
-        self.paste = paste
         self.pose = trunk(channels, w, width)
         self.appearance = trunk(3, w, width) if second_frame else None
         self.first = nn.Sequential(block(2 * w if second_frame else w, w), block(w, w))
         self.second = nn.Sequential(block(w, w // 2), block(w // 2, w // 2))
         self.third = nn.Sequential(block(w // 2, w // 4), block(w // 4, w // 4))
-        self.last = nn.Sequential(block(w // 4, w // 8), Picture(w // 8, 4 if paste else 3, 3, 1, 1))
+        self.last = nn.Sequential(block(w // 4, w // 8), Picture(w // 8, 3, 3, 1, 1))
 
     def forward(self, skeleton: Float[Tensor, "b c s s"], other: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b 3 s s"]:
         code = self.pose(skeleton)
         if self.appearance is not None:
             code = torch.cat([code, self.appearance(other)], 1)
-        made = self.last(upsample(self.third(upsample(self.second(upsample(self.first(code)))))))
-        return other + made[:, 3:].sigmoid() * (made[:, :3] - other) if self.paste else made
+        return self.last(upsample(self.third(upsample(self.second(upsample(self.first(code)))))))
 
 
 def patch_discriminator(width: int, channels: int = 1, halvings: int = 3) -> nn.Sequential:

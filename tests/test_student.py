@@ -1,0 +1,54 @@
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+
+from kp.clips import Clips, to_images
+from kp.errors import KpError
+from kp.metrics import joint_errors
+from kp.predict import Predictor
+from kp.student import mirrored_mean, teach, train_student
+
+
+@pytest.fixture(scope="module")
+def teacher(finished):
+    return Predictor.of(finished[1])
+
+
+def test_the_mirrored_mean_is_the_same_person_seen_in_a_mirror(teacher, clips):
+    images = to_images(clips.frames[0])
+    there, back = mirrored_mean(teacher, images), mirrored_mean(teacher, images.flip(3))
+    torch.testing.assert_close(there, back[:, teacher.skeleton.flip] * torch.tensor([-1.0, 1.0]))
+    assert not torch.allclose(there, teacher(images).keypoints)
+
+
+def test_a_lesson_for_every_frame(teacher, clips):
+    lessons = teach(teacher, clips)
+    assert [len(p) for p in lessons] == [len(f) for f in clips.frames]
+    torch.testing.assert_close(lessons[1], mirrored_mean(teacher, to_images(clips.frames[1])))
+
+
+def test_the_student_learns_its_lessons_and_changes_nobody(teacher, config, clips):
+    lessons = [p + torch.tensor([0.0, 0.4]) for p in teach(teacher, clips)]  # far from what the teacher itself would say
+    before = {k: v.clone() for k, v in teacher.model.state_dict().items()}
+    rates = replace(config.optimizer, steps=60, batch=8, lr=3e-3)
+    student = train_student(teacher, replace(config, optimizer=rates), clips, lessons)
+    error = lambda p: joint_errors(p(to_images(clips.frames[0])).keypoints, lessons[0]).mean().item()
+    assert error(teacher) > 15 and error(student) < 8
+    assert all(torch.equal(v, before[k]) for k, v in teacher.model.state_dict().items())
+    y = student(to_images(clips.frames[0]))
+    assert torch.equal(y.reference, teacher.first_regressor.eval()(y.redrawn))
+
+
+def test_it_repeats(teacher, config, clips):
+    lessons = teach(teacher, clips)
+    setting = replace(config, data=replace(config.data, augment=True), optimizer=replace(config.optimizer, steps=2))
+    one, two = (train_student(teacher, setting, clips, lessons).model.state_dict() for _ in range(2))
+    assert all(torch.equal(v, two[k]) for k, v in one.items())
+
+
+def test_lessons_of_other_clips(teacher, config, clips):
+    other = Clips(clips.names[:2], clips.sources[:2], clips.frames[:2])
+    with pytest.raises(KpError, match=re.escape("2 clips and 3 lessons do not fit frame by frame; teach the same clips of the same set")):
+        train_student(teacher, config, other, teach(teacher, clips))

@@ -1,5 +1,6 @@
 """From records to statements: means over seeds, intervals over clips, differences paired clip by clip."""
 
+import html
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,3 +94,9 @@ def table(summaries: list[Summary]) -> list[list[str]]:
         )
         rows.append([s.description, f"{s.mean:.2f} ({low:.2f}–{high:.2f})", seeds, difference, f"{s.minutes:.1f}"])
     return rows
+
+
+def html_table(heads: list[str], rows: list[list[str]]) -> str:
+    """An HTML table; text is escaped."""
+    line = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+    return "<table>" + line(heads, "th") + "".join(line(row, "td") for row in rows) + "</table>"

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from kp.errors import KpError
-from kp.evidence import read_records, summarise, table, verdict
+from kp.evidence import html_table, read_records, summarise, table, verdict
 
 
 def write(folder, setting, seed, clips, seconds=120.0):
@@ -82,3 +82,8 @@ def test_table(records):
     rows = table([summarise(records, "full"), summarise(records, "hurt")])
     assert rows[0][0] == "what full is" and rows[0][1].startswith("3.00 (") and rows[0][2:] == ["2.50 3.50", "", "2.0"]
     assert rows[1][3].startswith("+1.05 (+1.0")
+
+
+def test_html_table():
+    expected = "<table><tr><th>a</th></tr><tr><td>1 &lt; 2</td></tr></table>"
+    assert html_table(["a"], [["1 < 2"]]) == expected

@@ -1,0 +1,95 @@
+"""Teach a student what a trained run sees, measure it on black and in rooms: ``python benchmarks/student.py --teacher WEIGHTS --seed 0``.
+
+Writes the student's weights and two records, in the form of kp study's: student_black and student_rooms.
+"""
+
+import dataclasses
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+import tyro
+
+from kp.clips import Clips, load_clips
+from kp.evaluate import evaluate, load_test
+from kp.metrics import joint_errors
+from kp.poses import load_prior, nearest_pose_error
+from kp.record import write_json
+from kp.student import mirrored_mean, teach, train_student
+from kp.study import checksum, record_path
+from kp.weights import load, save_weights
+
+EVERY = 2  # frames of the lessons: neighbours are nearly equal
+
+
+def main(
+    teacher: Path,
+    out: Path = Path("results/headline"),
+    weights: Path = Path("runs/student/student.safetensors"),
+    sees: Literal["black", "rooms", "both"] = "both",
+    steps: int = 1000,
+    seed: int = 0,
+    precision: Literal["float32", "bfloat16"] = "bfloat16",
+) -> None:
+    """Train one student and measure it.
+
+    Args:
+        teacher: Run folder or weights of a model trained on people on black.
+        out: Folder for the records.
+        weights: Where to write the student.
+        sees: What the student's images show around the people: nothing, the rooms, or either.
+        steps: Steps of its training.
+        seed: Its seed.
+        precision: Arithmetic of the networks.
+    """
+    master = load(teacher)
+    config = master.model.config
+    data = replace(config.data, augment=True, background=sees != "black")
+    rates = replace(config.optimizer, steps=steps, precision=precision, schedule="one-cycle", lr=1e-3)
+    config = replace(config, data=data, optimizer=rates, seed=seed)
+    sparse = lambda clips: Clips(clips.names, clips.sources, [f[::EVERY] for f in clips.frames])
+    black = sparse(load_clips(data.videos, "train", data.size, False, data.source))
+    lessons = teach(master, black)
+    shown, told = ([black], lessons) if sees == "black" else ([], [])
+    if sees == "both":
+        shown, told = [black], lessons
+    if sees != "black":
+        shown, told = [*shown, sparse(load_clips(data.videos, "train", data.size, True, data.source))], told + lessons
+    clips = Clips(*(sum((getattr(c, column) for c in shown), []) for column in ("names", "sources", "frames")))
+    started = time.perf_counter()
+    student = train_student(master, config, clips, told)
+    seconds = time.perf_counter() - started
+    save_weights(student, weights)
+    poses = load_prior(data, seed)
+    for place, background in (("black", False), ("rooms", True)):
+        if sees == "black" and background:
+            continue
+        test = load_test(replace(data, background=background))
+        scores, made = evaluate(student, test, poses)
+        images, true = test.images.flatten(0, 1), test.keypoints.flatten(0, 1)
+        mirrored = joint_errors(mirrored_mean(student, images), true).mean().item()
+        numbers = dataclasses.asdict(scores) | {
+            "setting": f"student_{place}",
+            "description": f"a student of the method, people {'on black' if place == 'black' else 'in rooms'}",
+            "raw_mirrored": mirrored,
+            "raw_by_clip": joint_errors(made.keypoints, true).mean(1).view(len(test.clips), -1).mean(1).tolist(),
+            "nearest_prior_pose": nearest_pose_error(true[::4], poses),
+            "seconds_train": seconds,
+            "threads": torch.get_num_threads(),
+            "parameters": sum(p.numel() for net in (student.model.encoder, student.model.regressor) for p in net.parameters()),
+            "sees": sees,
+            "teacher": teacher.name,
+            "config": json.loads(json.dumps(dataclasses.asdict(config), default=Path.as_posix)),
+            "data_checksum": checksum(data.videos),
+            "command": " ".join(["python", *sys.argv]),
+        }
+        write_json(record_path(out, f"student_{place}", seed), numbers)
+        print(f"{place}: error {scores.raw:.2f} %, averaged with its mirror image {mirrored:.2f} %")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

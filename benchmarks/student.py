@@ -54,12 +54,9 @@ def main(
     sparse = lambda clips: Clips(clips.names, clips.sources, [f[::EVERY] for f in clips.frames])
     black = sparse(load_clips(data.videos, "train", data.size, False, data.source))
     lessons = teach(master, black)
-    shown, told = ([black], lessons) if sees == "black" else ([], [])
-    if sees == "both":
-        shown, told = [black], lessons
-    if sees != "black":
-        shown, told = [*shown, sparse(load_clips(data.videos, "train", data.size, True, data.source))], told + lessons
-    clips = Clips(*(sum((getattr(c, column) for c in shown), []) for column in ("names", "sources", "frames")))
+    rooms = sparse(load_clips(data.videos, "train", data.size, True, data.source)) if sees != "black" else black
+    clips, told = {"black": (black, lessons), "rooms": (rooms, lessons)}.get(sees, (None, 2 * lessons))
+    clips = clips or Clips(black.names + rooms.names, black.sources + rooms.sources, black.frames + rooms.frames)
     started = time.perf_counter()
     student = train_student(master, config, clips, told)
     seconds = time.perf_counter() - started

@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 READY := .venv/ready
 SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 
-.PHONY: help book test lint unit notebooks smoke grid recipes bench data clean
+.PHONY: help book test lint unit notebooks smoke study bench data clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,20 +31,29 @@ lint: $(READY)
 unit: $(READY)
 	pytest --ignore tests/book
 
-smoke: $(READY) ## the three notebooks with tiny settings, into results/smoke
+smoke: $(READY) ## the notebooks with tiny settings, into results/smoke
 	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke ablation_steps=6 probe_steps=5
 
 notebooks: smoke
 	pytest -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke
 	pytest tests/book
 
-grid: $(READY) ## the full-length grid (about 40 minutes): two seeds, with backgrounds, with the other prior
-	$(SNAKEMAKE) grid
-	@echo "records: results/grid/*.json; the book shows those in data/runs"
-
-recipes: $(READY) ## what each departure from the official recipe is worth (about 15 minutes)
-	$(SNAKEMAKE) recipes
-	@echo "records: results/recipes/*.json; the book shows those in data/runs/recipes"
+STUDY := kp study --precision bfloat16 --workers 2
+study: $(READY) ## the published evidence, anew (about a day on two cores; skips what has a record): results/{headline,long,study,peers,leakage}
+	$(STUDY) full other_prior background --steps 2000 --out results/headline
+	$(STUDY) full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400 --out results/long
+	$(STUDY) prior_50 prior_500 --steps 700 --out results/long
+	$(STUDY) $$(kp settings) --steps 300 --out results/study
+	for s in 0 1 2; do \
+	  python benchmarks/student.py --teacher runs/study/weights/full_steps2000_seed$$s.safetensors --seed $$s --weights runs/student/seed$$s.safetensors; \
+	  python benchmarks/peers.py supervised --seed $$s --labelled 50 500 0; \
+	  python benchmarks/peers.py imm --seed $$s --labelled 50 500 0; \
+	  python benchmarks/peers.py read_out --run runs/study/weights/full_steps2000_seed$$s.safetensors --labelled 50 500 0; \
+	done
+	python benchmarks/peers.py nearest_prior
+	python benchmarks/peers.py oracle_nearest_prior
+	python benchmarks/leakage.py --steps 700
+	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results -p out results/evidence_mine
 
 bench: $(READY) ## steps a second by component, time to 5, 4 and 3.5 % error, memory, frames a second
 	python benchmarks/bench.py

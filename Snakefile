@@ -1,4 +1,4 @@
-"""data check → train → ablate → visualise → book. `make book` runs `snakemake book`; what is up to date is skipped.
+"""data check → train → ablate → visualise, evidence → book. `make book` runs `snakemake book`; what is up to date is skipped.
 
 Settings, by --config: preset, name (results/<name> and runs/<name>), ablation_steps, probe_steps, seeds.
 """
@@ -27,7 +27,7 @@ rule book:
 
 
 rule notebooks:
-    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise"])
+    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise", "evidence"])
 
 
 rule check:
@@ -63,10 +63,17 @@ rule visualise:
     threads: workflow.cores
     shell:
         f"{PAPERMILL} book/visualise.ipynb {RESULTS}/visualise.ipynb -p videos {HERE}/data/people "
-        f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise -p records {HERE}/data/runs"
+        f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise"
+
+
+rule evidence:
+    """Tables and figures of the published records: seconds, nothing is trained."""
+    input: "book/evidence.ipynb", LIBRARY, sorted(str(p) for p in Path("data/runs").rglob("*.json"))
+    output: f"{RESULTS}/evidence.ipynb", f"{RESULTS}/evidence/numbers.json"
+    shell: f"{PAPERMILL} book/evidence.ipynb {RESULTS}/evidence.ipynb -p records {HERE}/data/runs -p out {HERE}/{RESULTS}/evidence"
 
 
 rule html:
-    input: "_config.yml", "_toc.yml", CHAPTERS, "results/train.ipynb", "results/ablate.ipynb", "results/visualise.ipynb", "data/README.md"
+    input: "_config.yml", "_toc.yml", CHAPTERS, "results/train.ipynb", "results/ablate.ipynb", "results/visualise.ipynb", "results/evidence.ipynb", "data/README.md"
     output: "_build/html/index.html"
     shell: "rm -rf _build && jupyter-book build . -W -n --keep-going"

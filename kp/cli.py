@@ -184,6 +184,13 @@ def study(
     run_study(list(settings), list(seeds), out, preset, steps, precision, workers, snapshots)
 
 
+def settings() -> None:
+    """List the names that kp study takes, one a line."""
+    from kp.ablations import ALL
+
+    print("\n".join(ALL))
+
+
 def main() -> None:
     """Entry point: one line and exit status 1 for mistakes in the input, no traceback."""
     presets = {name: (f"{make.__doc__.strip().splitlines()[0]}", make()) for name, make in PRESETS.items()}
@@ -191,7 +198,7 @@ def main() -> None:
     train.__annotations__["config"] = Annotated[settings, tyro.conf.arg(name="")]
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"train": train, "evaluate": evaluate, "predict": predict, "study": study, "check": check},
+            {"train": train, "evaluate": evaluate, "predict": predict, "study": study, "settings": settings, "check": check},
             prog="kp",
             description="Named keypoints from unlabelled videos and unpaired poses.",
         )

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "results/smoke"
-NOTEBOOKS = ("train", "ablate", "visualise")
+NOTEBOOKS = ("train", "ablate", "visualise", "evidence")
 
 
 @pytest.fixture(scope="module")

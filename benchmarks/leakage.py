@@ -30,24 +30,24 @@ VARIANTS = ("full", "skeleton_and_frame", "skeleton_alone")
 
 
 class Material:
-    """Images and truth for the probes: every 8th frame of the training and of the test clips."""
+    """Images and truth for the probes: two frames of every training and of every test clip."""
 
     def __init__(self):
         data = laptop().data
         clips = load_clips(data.videos, "train", data.size)
         truth = load_truth(data.videos, "train", BODY, data.size).of(clips.names)
-        per_clip = len(clips.frames[0][::8])
-        self.images = torch.stack([to_images(f[::8]) for f in clips.frames]).flatten(0, 1)
-        self.keypoints = truth.keypoints[:, ::8].flatten(0, 1)
+        per_clip = len(clips.frames[0][::16])
+        self.images = torch.stack([to_images(f[::16]) for f in clips.frames]).flatten(0, 1)
+        self.keypoints = truth.keypoints[:, ::16].flatten(0, 1)
         self.identity = truth.identity.long().repeat_interleave(per_clip)
         self.clip = torch.arange(len(clips)).repeat_interleave(per_clip)
         # the last fifth of the clips: every person has others among the first four fifths
         self.held_out = self.clip >= len(clips) * 4 // 5
         self.colours = truth.appearance.repeat_interleave(per_clip, 0)
         test = load_test(data)
-        self.test_images, self.test_keypoints = test.images[:, ::2].flatten(0, 1), test.keypoints[:, ::2].flatten(0, 1)
-        self.test_others = test.images[:, ::2].roll(1, 1).flatten(0, 1)
-        self.test_colours = test.truth.appearance.repeat_interleave(test.images[:, ::2].shape[1], 0)
+        self.test_images, self.test_keypoints = test.images[:, ::4].flatten(0, 1), test.keypoints[:, ::4].flatten(0, 1)
+        self.test_others = test.images[:, ::4].roll(1, 1).flatten(0, 1)
+        self.test_colours = test.truth.appearance.repeat_interleave(test.images[:, ::4].shape[1], 0)
 
     def attributes(self, inputs, test_inputs, steps: int, seed: int, shuffled: bool = False) -> dict:
         """Colours of unseen people (R²) and identity of known people (bits) that probes read off a representation."""

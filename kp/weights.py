@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from kp.config import from_json, to_json
 from kp.errors import KpError
@@ -30,7 +30,7 @@ def save_weights(predictor: Predictor, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
-        save_file(tensors, partial, {"config": to_json(model.config)})
+        partial.write_bytes(save(tensors, {"config": to_json(model.config)}))
         partial.replace(path)
     except OSError as error:
         raise KpError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error

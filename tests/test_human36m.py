@@ -13,7 +13,7 @@ from kp.human36m import ACTIVITIES, TESTING, TRAINING, activity_of, find_sequenc
 from kp.human36m_truth import activity_table, load_truth
 from kp.skeleton import HUMAN36M
 
-SIZE, FRAMES = 16, 5
+SIZE, FRAMES = 32, 5
 SEQUENCES = {"S1": ("Directions 1.54138969", "Walking.60457274", "WalkDog 1.54138969"), "S11": [f"{a} 2.58860488" for a in ACTIVITIES]}
 needs_scipy = pytest.mark.skipif(find_spec("scipy") is None, reason="scipy reads and writes .mat files")
 
@@ -198,7 +198,7 @@ def test_missing_mask(damaged):
 def test_mask_of_another_size(damaged):
     path = damaged / "S5" / "BackgroudMask" / "Posing 1.54138969" / "9.png"
     Image.new("1", (8, 4)).save(path)
-    with raises(f"{path}: 8×4 pixels, its image has 16×16; unpack the set again"):
+    with raises(f"{path}: 8×4 pixels, its image has 32×32; unpack the set again"):
         load(damaged)
 
 
@@ -219,8 +219,8 @@ def test_image_cut_short(damaged, kind, file):
 
 def test_image_smaller_than_asked_for(original):
     path = original / "S1" / "WithBackground" / "Directions 1.54138969" / "8.jpg"
-    with raises(f"{path}: 16×16 pixels; expected a square of at least 32: lower --data.size or unpack the set again"):
-        load(original, size=32)
+    with raises(f"{path}: 32×32 pixels; expected a square of at least 64: lower --data.size or unpack the set again"):
+        load(original, size=64)
 
 
 @needs_scipy

@@ -194,8 +194,8 @@ def settings() -> None:
 def main() -> None:
     """Entry point: one line and exit status 1 for mistakes in the input, no traceback."""
     presets = {name: (f"{make.__doc__.strip().splitlines()[0]}", make()) for name, make in PRESETS.items()}
-    settings = tyro.extras.subcommand_type_from_defaults({k: v for k, (_, v) in presets.items()}, {k: d for k, (d, _) in presets.items()})
-    train.__annotations__["config"] = Annotated[settings, tyro.conf.arg(name="")]
+    trained = tyro.extras.subcommand_type_from_defaults({k: v for k, (_, v) in presets.items()}, {k: d for k, (d, _) in presets.items()})
+    train.__annotations__["config"] = Annotated[trained, tyro.conf.arg(name="")]
     try:
         tyro.extras.subcommand_cli_from_dict(
             {"train": train, "evaluate": evaluate, "predict": predict, "study": study, "settings": settings, "check": check},

@@ -224,3 +224,22 @@ def test_interrupted(kp, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("kp.train.train", stop)
     status, _, err = kp("train", "--out", tmp_path, "smoke", "--data.videos", tiny)
     assert status == 1 and err == "kp: stopped; the same command goes on from the last checkpoint\n"
+
+
+def test_settings_are_listed(kp):
+    status, out, _ = kp("settings")
+    assert status == 0 and {"full", "no_discriminator", "prior_50", "circle_sides"} <= set(out.split())
+
+
+def test_study_of_an_unknown_setting(kp, tmp_path):
+    status, _, err = kp("study", "nonsense", "--out", tmp_path)
+    assert status == 1 and err.startswith("kp: unknown ablation 'nonsense'; use some of: full, ") and err.count("\n") == 1
+
+
+def test_study_passes_its_options_on(kp, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr("kp.study.run_study", lambda *arguments: asked.append(arguments))
+    words = ("study", "full", "no_frame", "--seeds", 4, "--steps", 7, "--out", tmp_path, "--workers", 3, "--snapshots", 2, 5)
+    status, _, err = kp(*words, "--precision", "bfloat16")
+    assert (status, err) == (0, "")
+    assert asked == [(["full", "no_frame"], [4], tmp_path, "laptop", 7, "bfloat16", 3, (2, 5))]

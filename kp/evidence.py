@@ -17,7 +17,7 @@ class Summary:
     """One setting over its seeds. Errors in % of the image size.
 
     ``difference``: mean error minus that of the reference setting on the same seeds and clips, with its 95 % interval
-    (bootstrap over clips); None for a setting that shares no seed with the reference.
+    (bootstrap over seeds and clips); None for a setting that shares no seed with the reference. ``paired_seeds``: how many it shares.
     """
 
     setting: str
@@ -27,6 +27,7 @@ class Summary:
     mean_interval: tuple[float, float]
     difference: float | None
     difference_interval: tuple[float, float] | None
+    paired_seeds: int
     minutes: float
     nearest_prior_pose: float
     mean_pose: float
@@ -41,6 +42,18 @@ def read_records(folder: Path) -> dict[str, dict[int, dict]]:
     if not found:
         raise KpError(f"{folder}: no records; make them with 'kp study', or restore them with 'git checkout'")
     return found
+
+
+def paired_interval(differences: np.ndarray, draws: int = 2000) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean of (seeds, clips) differences, seeds and clips both drawn with replacement.
+
+    With one seed it holds the spread over clips only.
+    """
+    rng = np.random.default_rng(0)
+    seeds, clips = differences.shape
+    means = [differences[rng.integers(seeds, size=seeds)][:, rng.integers(clips, size=clips)].mean() for _ in range(draws)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def by_clip(records: dict[int, dict], seeds: list[int]) -> np.ndarray:
@@ -59,7 +72,7 @@ def summarise(records: dict[str, dict[int, dict]], setting: str, reference: str 
     clips = by_clip(mine, sorted(mine))
     shared = sorted(set(mine) & set(other))
     paired = shared and setting != reference and len(other[shared[0]]["raw_by_clip"]) == len(clips)
-    difference = by_clip(mine, shared) - by_clip(other, shared) if paired else None
+    differences = np.array([np.subtract(mine[s]["raw_by_clip"], other[s]["raw_by_clip"]) for s in shared]) if paired else None
     first = next(iter(mine.values()))
     return Summary(
         setting,
@@ -67,8 +80,9 @@ def summarise(records: dict[str, dict[int, dict]], setting: str, reference: str 
         {seed: record["raw"] for seed, record in sorted(mine.items())},
         float(np.mean([record["raw"] for record in mine.values()])),
         interval(torch.from_numpy(clips)),
-        float(difference.mean()) if paired else None,
-        interval(torch.from_numpy(difference)) if paired else None,
+        float(differences.mean()) if paired else None,
+        paired_interval(differences) if paired else None,
+        len(shared) if paired else 0,
         float(np.mean([record["seconds_train"] for record in mine.values()]) / 60),
         float(np.mean([record["nearest_prior_pose"] for record in mine.values()])),
         float(np.mean([record["mean_pose"] for record in mine.values()])),
@@ -76,9 +90,15 @@ def summarise(records: dict[str, dict[int, dict]], setting: str, reference: str 
 
 
 def verdict(summary: Summary) -> str:
-    """ "worse", "better" or "no difference found" than the reference: whether the paired interval leaves 0 on one side."""
+    """Worse, better, or no difference found against the reference: whether the paired interval leaves 0 on one side.
+
+    "one seed only" decides nothing, unless the difference is larger than the error of the reference itself; "not paired": no
+    seed or clip in common.
+    """
     if summary.difference_interval is None:
         return "not paired"
+    if summary.paired_seeds < 2 and abs(summary.difference) < summary.mean - summary.difference:
+        return "one seed only"
     low, high = summary.difference_interval
     return "worse" if low > 0 else "better" if high < 0 else "no difference found"
 

@@ -128,10 +128,11 @@ def bars(values: dict[str, float], label: str, reference: tuple[str, float] | No
     return figure
 
 
-def forest(groups: dict[str, list[tuple[str, float, tuple[float, float]]]], label: str, limit: float) -> Figure:
-    """Differences with their intervals, one line each, in titled groups: {title: [(name, value, (low, high)), …]}.
+def forest(groups: dict[str, list[tuple[str, float, tuple[float, float], str]]], label: str, limit: float) -> Figure:
+    """Differences with their intervals, one line each, in titled groups: {title: [(name, value, (low, high), verdict), …]}.
 
-    Values beyond ``limit`` are drawn at it, as an arrow with their number. Zero is the reference.
+    The verdicts "worse" and "better" have colours, others are grey. Values beyond ``limit`` are drawn at it, as an arrow with
+    their number. Zero is the reference.
     """
     lines = sum(len(rows) + 1 for rows in groups.values())
     figure, axis = plt.subplots(figsize=(7.2, 0.24 * lines + 0.6))
@@ -139,8 +140,8 @@ def forest(groups: dict[str, list[tuple[str, float, tuple[float, float]]]], labe
     for title, rows in groups.items():
         axis.text(-0.01, y, title, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize=8, fontweight="bold")
         y += 1
-        for name, value, (low, high) in rows:
-            colour = WORSE if low > 0 else BETTER if high < 0 else "#777"
+        for name, value, (low, high), told in rows:
+            colour = {"worse": WORSE, "better": BETTER}.get(told, "#777")
             if value > limit:
                 axis.annotate(f"{value:+.1f}", (limit, y), (limit * 0.86, y), va="center", fontsize=7, arrowprops={"arrowstyle": "->"})
             else:

@@ -1,10 +1,11 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from kp.errors import KpError
-from kp.evidence import html_table, read_records, summarise, table, verdict
+from kp.evidence import html_table, paired_interval, read_records, summarise, table, verdict
 
 
 def write(folder, setting, seed, clips, seconds=120.0):
@@ -60,8 +61,19 @@ def test_differences_are_paired_by_clip(records):
 
 def test_only_shared_seeds_are_compared(records):
     found = summarise(records, "noise")
-    assert found.difference == pytest.approx(0.0)  # against seed 1 of full, whose mean is 3.5
-    assert verdict(found) == "no difference found"
+    assert found.difference == pytest.approx(0.0) and found.paired_seeds == 1  # against seed 1 of full, whose mean is 3.5
+    assert verdict(found) == "one seed only"
+
+
+def test_one_seed_suffices_for_a_difference_beyond_all_doubt(tmp_path):
+    write(tmp_path / "s", "full", 0, [1.0, 2.0])
+    write(tmp_path / "s", "broken", 0, [21.0, 22.0])
+    assert verdict(summarise(read_records(tmp_path / "s"), "broken")) == "worse"
+
+
+def test_intervals_hold_the_spread_between_seeds():
+    agreeing, differing = np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([[2.0, 2.0], [0.0, 0.0]])
+    assert paired_interval(agreeing) == (1.0, 1.0) and paired_interval(differing) == (0.0, 2.0)
 
 
 def test_other_clips_are_not_paired(records):

@@ -107,7 +107,12 @@ def test_bars():
 
 
 def test_forest_tells_better_worse_and_neither():
-    rows = [("bad", 1.0, (0.5, 1.5)), ("good", -1.0, (-1.5, -0.5)), ("neither", 0.1, (-0.2, 0.4)), ("off", 40.0, (39.0, 41.0))]
+    rows = [
+        ("bad", 1.0, (0.5, 1.5), "worse"),
+        ("good", -1.0, (-1.5, -0.5), "better"),
+        ("neither", 0.1, (-0.2, 0.4), "one seed only"),
+        ("off", 40.0, (39.0, 41.0), "worse"),
+    ]
     axis = forest({"one": rows[:2], "two": rows[2:]}, "difference", 3.0).axes[0]
     assert [t.get_text() for t in axis.get_yticklabels()] == ["bad", "good", "neither", "off"]
     dots = [line for line in axis.lines if line.get_marker() == "o"]

@@ -19,7 +19,7 @@ NOTEBOOKS = ("train", "ablate", "visualise", "evidence")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("book")
-    for name in ("book", "data/pictures", "data/runs", "results/smoke"):
+    for name in ("book", "data/pictures", "data/runs", "kp/models", "results/smoke"):
         shutil.copytree(ROOT / name, folder / name.replace("results/smoke", "results"))
     for name in ("_config.yml", "_toc.yml", "data/README.md"):
         shutil.copy(ROOT / name, folder / name)

@@ -56,6 +56,7 @@ class Scores:
     label_free: float
     mean_pose: float
     constant_offset: float
+    clip_offset: float
     pck5: float
     pck10: float
     flipped_share: float
@@ -73,13 +74,15 @@ def score(
 
     reference: the label-free reading η₀(β(p)) for flip resolution. mean_pose: the prior's mean, whose
     error is what predicting nothing costs. constant_offset: how much of the raw error goes away when
-    each joint's mean offset from the truth is removed (a prior unlike the videos shows up here).
+    each joint's mean offset from the truth is removed (a prior unlike the videos shows up here); clip_offset: when
+    it is removed within each clip (a body that is always misread in the same way).
     """
     flat = lambda p: p.flatten(0, 1)
     p, g, ref = flat(predicted), flat(true), flat(reference)
     errors = joint_errors(p, g)
     minimum = joint_errors(resolve_flips(p, g, skeleton), g).mean(1)
     centred = joint_errors(p - (p - g).mean(0), g)
+    within = predicted - (predicted - true).mean(1, keepdim=True)
     return Scores(
         raw=errors.mean().item(),
         raw_interval=interval(errors.mean(1).view(true.shape[:2]).mean(1)),
@@ -87,6 +90,7 @@ def score(
         label_free=joint_errors(resolve_flips(p, ref, skeleton), g).mean().item(),
         mean_pose=joint_errors(mean_pose.expand_as(g), g).mean().item(),
         constant_offset=(errors.mean() - centred.mean()).item(),
+        clip_offset=(errors.mean() - joint_errors(flat(within), g).mean()).item(),
         pck5=pck(errors, 5.0),
         pck10=pck(errors, 10.0),
         flipped_share=(minimum < errors.mean(1) - 1e-6).double().mean().item() * 100,

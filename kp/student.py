@@ -1,4 +1,4 @@
-"""A student: a fresh network taught by what a trained model sees. Not in the paper; still no labels.
+"""A student: a copy of a trained model, taught by what that model sees. Not in the paper; still no labels.
 
 The teacher looks at clean images (people on black), the student at harder ones of the same frames (with their
 backgrounds, in changed colours, mirrored). Masks are then needed for training only. Errors of the teacher that vary from frame to

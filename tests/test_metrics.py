@@ -82,6 +82,14 @@ def test_errors_without_a_common_offset_stay():
     assert scores.raw == pytest.approx(5, abs=1e-4) and scores.constant_offset == pytest.approx(0, abs=1e-4)
 
 
+def test_an_offset_of_a_clip():
+    true = random(0, 2, 4)
+    offset = torch.tensor([0.1, -0.1]).view(2, 1, 1, 1) * torch.tensor([1.0, 0.0])  # one way in one clip, the other in the other
+    scores = score(true + offset, true, true, torch.zeros(17, 2), BODY)
+    assert scores.raw == pytest.approx(5, abs=1e-4) and scores.clip_offset == pytest.approx(5, abs=1e-4)
+    assert scores.constant_offset == pytest.approx(0, abs=1e-4)
+
+
 def test_flips():
     true = random(0, 2, 2)
     predicted = true.clone()

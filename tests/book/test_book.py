@@ -46,12 +46,13 @@ def test_notebook_is_committed_without_outputs_and_has_parameters(name):
 
 def test_prose_shows_the_numbers_of_the_run(site):
     numbers = json.loads((SMOKE / "train/numbers.json").read_text())
-    leaks = json.loads((SMOKE / "ablate/numbers.json").read_text())["variants"]
+    evidence = json.loads((SMOKE / "evidence/numbers.json").read_text())
     shown = lambda page: re.findall(r'pasted-text">([^<]*)<', (site / page).read_text())
     assert f"{numbers['raw']:.2f}" in shown("book/index.html")
     assert f"{numbers['steps']:.0f}" in shown("book/index.html")
     assert f"{numbers['regressor_floor']:.2f}" in shown("book/regressor.html")
-    assert f"{leaks['full']['leak_of_what_decoder_reads']:.2f}" in shown("book/leakage.html")
+    assert f"{evidence['leak_y_of_the_method']:.2f}" in shown("book/leakage.html")
+    assert f"{evidence['headline_full']:.2f}" in shown("book/claims.html")
 
 
 def test_every_link_and_picture_of_every_page_exists(site):

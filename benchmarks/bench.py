@@ -85,7 +85,7 @@ def main(preset: str = "laptop", out: Path = Path("results/bench.json"), to_erro
     """Measure a preset on this machine's CPU.
 
     Args:
-        preset: laptop, smoke or paper.
+        preset: laptop, smoke, paper or faithful.
         out: JSON file for the numbers.
         to_error: Also train once and report the time to reach 5, 4 and 3.5 % error.
     """

@@ -43,8 +43,7 @@ def open_prior(data: Data, seed: int) -> Poses:
     elif landmarks300.is_300vw(root):
         poses = landmarks300.load_300vw_poses(root, data.size)
         if data.prior_size:
-            chosen = torch.randperm(len(poses), generator=torch.Generator().manual_seed(seed))[: data.prior_size]
-            poses = Poses(poses.keypoints[chosen], [poses.sources[i] for i in chosen.tolist()])
+            poses = poses.some(data.prior_size, torch.Generator().manual_seed(seed), root)
     else:
         return load_prior(data, seed)
     if poses.keypoints.shape[1] != len(skeleton):

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from kp.clips import Clips, to_images
 from kp.config import Config
 from kp.errors import KpError
+from kp.metrics import joint_errors
 from kp.model import Model, make_perceptual
 from kp.networks import block, marginal_soft_argmax, trunk
 from kp.poses import Poses
@@ -62,6 +63,11 @@ def oracle_nearest_prior(true: Float[Tensor, "n k 2"], poses: Poses) -> Float[Te
         distances = torch.cdist(part.transpose(0, 1), prior, compute_mode="donot_use_mm_for_euclid_dist")
         found.append(poses.keypoints[distances.mean(0).argmin(1)])
     return torch.cat(found)
+
+
+def nearest_pose_error(true: Float[Tensor, "n k 2"], poses: Poses) -> float:
+    """How far the prior is from true poses: the error of :func:`oracle_nearest_prior`, % of the image size. For measuring only."""
+    return joint_errors(oracle_nearest_prior(true, poses), true).mean().item()
 
 
 def labelled_frames(clips: Clips, count: int, seed: int) -> list[tuple[int, int]]:

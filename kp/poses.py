@@ -26,6 +26,13 @@ class Poses:
     def __len__(self) -> int:
         return len(self.keypoints)
 
+    def some(self, count: int, generator: torch.Generator, root: Path) -> "Poses":
+        """``count`` different poses, drawn at random. KpError, about the set below ``root``, if there are not that many."""
+        if count > len(self):
+            raise KpError(f"{root}/priors: {count} poses wanted, a prior holds {len(self)}; lower data.prior_size")
+        chosen = torch.randperm(len(self), generator=generator)[:count]
+        return Poses(self.keypoints[chosen], [self.sources[i] for i in chosen.tolist()])
+
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
         return self.keypoints[torch.randint(len(self), (count,), generator=generator)]
 
@@ -71,20 +78,14 @@ def load_prior(data: Data, seed: int = 0) -> Poses:
     by ``seed``. KpError as from :func:`load_poses`, or if a prior holds fewer poses than asked for.
     """
     generator = torch.Generator().manual_seed(seed)
-
-    def some(poses: Poses, count: int) -> Poses:
-        if count > len(poses):
-            raise KpError(f"{data.videos}/priors: {count} poses wanted, a prior holds {len(poses)}; lower data.prior_size")
-        chosen = torch.randperm(len(poses), generator=generator)[:count]
-        return Poses(poses.keypoints[chosen], [poses.sources[i] for i in chosen.tolist()])
-
     read = lambda name: load_poses(data.videos / "priors" / f"{name}.npz", find_skeleton(data.skeleton), data.size)
     poses = read(data.prior)
     if data.second_prior:
         second = round(data.second_share * len(poses))
-        a, b = some(poses, len(poses) - second), some(read(data.second_prior), second)
+        a = poses.some(len(poses) - second, generator, data.videos)
+        b = read(data.second_prior).some(second, generator, data.videos)
         poses = Poses(torch.cat([a.keypoints, b.keypoints]), a.sources + b.sources)
-    return some(poses, data.prior_size) if data.prior_size else poses
+    return poses.some(data.prior_size, generator, data.videos) if data.prior_size else poses
 
 
 def recombine(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
@@ -98,15 +99,6 @@ def recombine(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: 
         swap = torch.rand(len(keypoints), 1, 1, generator=generator) < 0.5
         keypoints = keypoints.index_copy(1, torch.tensor(limb), torch.where(swap, moved, keypoints[:, limb]))
     return keypoints
-
-
-def nearest_pose_error(true: Float[Tensor, "n k 2"], poses: Poses) -> float:
-    """How far the prior is from true poses: mean distance a joint to the nearest prior pose, % of the image size.
-
-    Averaged over the true poses; for measuring only. Also the least error that any choice among the prior's poses can have.
-    """
-    nearest = [((p[None] - poses.keypoints).norm(dim=-1).mean(1)).min() for p in true]
-    return torch.stack(nearest).mean().item() * 50
 
 
 def augment(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:

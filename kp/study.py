@@ -24,7 +24,8 @@ from kp.config import Config, Data, Loss, Method, find_preset, from_json, to_jso
 from kp.datasets import open_prior
 from kp.errors import KpError
 from kp.evaluate import evaluate, load_test, regressor_floor
-from kp.poses import nearest_pose_error
+from kp.metrics import joint_errors
+from kp.peers import nearest_pose_error
 from kp.predict import Predictor
 from kp.record import read_metrics, write_json
 from kp.state import State
@@ -109,9 +110,7 @@ def run_one(setting: str, config: Config, out: Path, snapshots: tuple[int, ...] 
         "setting": setting,
         "description": name,
         "raw_last_weights": last.raw,
-        "raw_by_clip": [
-            round(e, 4) for e in ((made.keypoints - true).norm(dim=-1).mean(1) * 50).view(len(test.clips), -1).mean(1).tolist()
-        ],
+        "raw_by_clip": [round(e, 4) for e in joint_errors(made.keypoints, true).mean(1).view(len(test.clips), -1).mean(1).tolist()],
         "regressor_floor": regressor_floor(predictor, true),
         "nearest_prior_pose": nearest_pose_error(true[::4], poses),
         "seconds_train": metrics[-1]["seconds"] if metrics else 0.0,

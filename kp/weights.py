@@ -39,7 +39,7 @@ def save_weights(predictor: Predictor, path: Path) -> None:
 def load(name: str | Path) -> Predictor:
     """The published model called ``name``, or the one in a .safetensors file or run folder, ready to predict on the CPU.
 
-    ``kp.load("people")`` finds the 17 joints of ``kp.skeleton.BODY`` in people on black. KpError lists the
+    ``kp.load("people")`` finds the 17 joints of ``kp.skeleton.BODY`` in people, on black or in rooms. KpError lists the
     published models if there is none of that name, and names the file if it is missing or damaged.
     """
     path = Path(name)

@@ -38,6 +38,8 @@ def test_300vw(videos):  # noqa: F811
     assert len(open_clips(data, "train")) == 2 and open_prior(data, 0).keypoints.shape[1] == 68
     one, again = (open_prior(replace(data, prior_size=4), 1).keypoints for _ in range(2))
     assert len(one) == 4 and torch.equal(one, again)
+    with pytest.raises(KpError, match=r"999 poses wanted, a prior holds \d+; lower data.prior_size"):
+        open_prior(replace(data, prior_size=999), 1)
     with pytest.raises(KpError, match=re.escape(f"{videos}: 300-VW has no masks; train with --data.background")):
         open_clips(replace(data, background=False), "train")
 

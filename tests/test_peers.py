@@ -19,6 +19,7 @@ from kp.peers import (
     images_at,
     labelled_frames,
     linear_read_out,
+    nearest_pose_error,
     nearest_prior,
     oracle_nearest_prior,
     read,
@@ -279,3 +280,10 @@ def test_a_run_is_for_the_read_out_only(command, tmp_path):
     for peer, run in (("read_out", None), ("imm", tmp_path)):
         with pytest.raises(KpError, match=f"^{expected}$"):
             command(peer, run=run, out=tmp_path)
+
+
+def test_nearest_pose_error():
+    poses = Poses(torch.zeros(2, 17, 2) + torch.tensor([0.0, 0.5])[:, None, None], ["a", "b"])
+    true = torch.zeros(2, 17, 2)
+    true[0, :, 0], true[1] = 0.1, 0.5
+    assert nearest_pose_error(true, poses) == pytest.approx(50 * (0.1 + 0) / 2, rel=1e-5)

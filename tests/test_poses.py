@@ -8,7 +8,7 @@ from tiny import STANDING, prior_arrays
 from kp.config import Data
 from kp.coordinates import from_pixels
 from kp.errors import KpError
-from kp.poses import Poses, augment, load_poses, load_prior, nearest_pose_error, read_npz, recombine, vary
+from kp.poses import Poses, augment, load_poses, load_prior, read_npz, recombine, vary
 from kp.skeleton import BODY
 
 
@@ -182,10 +182,3 @@ def test_vary(how):
     varied = vary(poses, how, BODY, torch.Generator().manual_seed(0))
     spine = BODY.index("spine")
     assert torch.equal(varied, poses) == (how == "no") and torch.equal(varied[:, spine], poses[:, spine]) == (how != "augment")
-
-
-def test_nearest_pose_error():
-    poses = Poses(torch.zeros(2, 17, 2) + torch.tensor([0.0, 0.5])[:, None, None], ["a", "b"])
-    true = torch.zeros(2, 17, 2)
-    true[0, :, 0], true[1] = 0.1, 0.5
-    assert nearest_pose_error(true, poses) == pytest.approx(50 * (0.1 + 0) / 2, rel=1e-5)

@@ -53,7 +53,7 @@ def main(
     rates = replace(config.optimizer, steps=steps, precision=precision, schedule="one-cycle", lr=1e-3)
     config = replace(config, data=data, optimizer=rates, seed=seed)
     sparse = lambda clips: Clips(clips.names, clips.sources, [f[::EVERY] for f in clips.frames])
-    black = sparse(load_clips(data.videos, "train", data.size, False, data.source))
+    black = sparse(load_clips(data.videos, "train", data.size, False, data.source, masks=data.masks))
     lessons = teach(master, black)
     rooms = sparse(load_clips(data.videos, "train", data.size, True, data.source)) if sees != "black" else black
     clips, told = {"black": (black, lessons), "rooms": (rooms, lessons)}.get(sees, (None, 2 * lessons))

@@ -77,6 +77,7 @@ REMEDIES = {
 SETTINGS = {
     "background": ("with backgrounds", _with(data={"background": True})),
     "background_motion": ("with backgrounds, moving pixels count more", _with(data={"background": True}, loss={"motion": 4.0})),
+    "motion_masks": ("masks found by motion (kp masks)", _with(data={"masks": Path("runs/masks/people")})),
     "background_augment": ("… augmented", _with(data={"background": True, "augment": True})),
     "augment": ("frame pairs augmented", _with(data={"augment": True})),
     "circle": ("cameras all around", _with(data={"videos": Path("data/circle")})),

@@ -1,4 +1,4 @@
-"""The command line: ``kp check | train | evaluate | predict | study``. Every command has --help."""
+"""The command line: ``kp check | masks | train | evaluate | predict | study``. Every command has --help."""
 
 import csv
 import dataclasses
@@ -155,6 +155,29 @@ def check(videos: tyro.conf.Positional[Path] = Path("data/people")) -> None:
         print(f"prior {path.stem}: {len(load_poses(path, BODY, 64))} poses")
 
 
+def masks(
+    videos: tyro.conf.Positional[Path],
+    out: tyro.conf.Positional[Path],
+    size: int = 64,
+    steps: int = 600,
+    seed: int = 0,
+) -> None:
+    """Make masks for videos that have none, from motion alone: static camera, moving subject.
+
+    Then train with them: kp train laptop --data.videos VIDEOS --data.masks OUT
+
+    Args:
+        videos: Folder of the video set.
+        out: Folder for the masks, <split>/<clip>.mp4.
+        size: Resolution at which the subject is found.
+        steps: Steps of the training of the network that finds it.
+        seed: Its seed.
+    """
+    from kp.foreground import write_masks
+
+    print(f"wrote {write_masks(videos, out, size, steps, seed)} masks to {out}/")
+
+
 def study(
     settings: tyro.conf.Positional[tuple[str, ...]],
     seeds: tuple[int, ...] = (0, 1, 2),
@@ -198,7 +221,15 @@ def main() -> None:
     train.__annotations__["config"] = Annotated[trained, tyro.conf.arg(name="")]
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"train": train, "evaluate": evaluate, "predict": predict, "study": study, "settings": settings, "check": check},
+            {
+                "train": train,
+                "evaluate": evaluate,
+                "predict": predict,
+                "masks": masks,
+                "study": study,
+                "settings": settings,
+                "check": check,
+            },
             prog="kp",
             description="Named keypoints from unlabelled videos and unpaired poses.",
         )

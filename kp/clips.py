@@ -3,7 +3,7 @@
 A video set is a folder::
 
     videos/<split>/<clip>.mp4     square frames, one subject, static camera
-    masks/<split>/<clip>.mp4      optional: white where the subject is
+    masks/<split>/<clip>.mp4      optional: white where the subject is (kp/foreground.py can make them)
     clips.csv                     optional: split,clip,source,... one line a clip
 
 Further sets (faces, other cameras, your own footage) are further folders of this shape.
@@ -41,6 +41,19 @@ def read_video(path: Path) -> UInt8[np.ndarray, "t h w 3"]:
     if len(frames) < 2:
         raise KpError(f"{path}: has {len(frames)} frame; a clip needs at least 2, since frames are compared in pairs")
     return np.stack(frames)
+
+
+def write_video(path: Path, frames: UInt8[np.ndarray, "t h w 3"], crf: int, rate: int = 20) -> None:
+    """H.264 mp4 of RGB frames, ``rate`` a second; ``crf`` from 0 (nearly exact) to 51. Equal frames give equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt, stream.thread_count = "yuv420p", 1  # more threads, other bytes
+        stream.options = {"crf": str(crf), "preset": "veryslow"}
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -134,11 +147,13 @@ def read_labels(root: Path) -> dict[tuple[str, str], str]:
         raise KpError(f"{path}: has no column {error}; expected: split, clip, source") from error
 
 
-def load_clips(root: Path, split: str, size: int, background: bool = False, source: str = "", progress: bool = True) -> Clips:
+def load_clips(
+    root: Path, split: str, size: int, background: bool = False, source: str = "", progress: bool = True, masks: Path | None = None
+) -> Clips:
     """Read the clips of a split, shrink them to ``size`` and, unless ``background``, black out all but the subject.
 
-    ``source`` keeps the clips of one motion source only ("" = all). KpError names the file when a video
-    or mask is missing or damaged, frames are not square, smaller than ``size`` or of mixed sizes.
+    ``source`` keeps the clips of one motion source only ("" = all); ``masks`` is the folder of masks (None: <root>/masks).
+    KpError names the file when a video or mask is missing or damaged, frames are not square, smaller than ``size`` or of mixed sizes.
     """
     folder = root / "videos" / split
     labels = read_labels(root)
@@ -156,7 +171,7 @@ def load_clips(root: Path, split: str, size: int, background: bool = False, sour
             h, w = frames.shape[1:3]
             raise KpError(f"{path}: frames are {w}×{h}; kp needs square frames of at least {size} pixels: crop around the subject")
         if not background:
-            mask_path = root / "masks" / split / f"{name}.mp4"
+            mask_path = (masks or root / "masks") / split / f"{name}.mp4"
             mask = read_video(mask_path)
             if mask.shape != frames.shape:
                 raise KpError(f"{mask_path}: {mask.shape[:3]} frames × height × width, its video has {frames.shape[:3]}; make them equal")

@@ -33,6 +33,8 @@ class Data:
     """Use only clips of this motion source ("" = all)."""
     background: bool = False
     """Keep the background instead of blacking out all but the subject."""
+    masks: Path | None = None
+    """Folder of the masks that show the subject (None: <videos>/masks); ``kp masks`` makes one where there is none."""
     every: int = 1
     """Keep every so many frames of a video: long footage lies in memory whole."""
     augment: bool = False

@@ -24,7 +24,7 @@ def open_clips(data: Data, split: str) -> Clips:
     elif human36m.is_human36m(root):
         clips = human36m.load_clips(root, split, data.size, data.background, data.every)
     else:
-        clips = load_clips(root, split, data.size, data.background, data.source)
+        clips = load_clips(root, split, data.size, data.background, data.source, masks=data.masks)
         return Clips(clips.names, clips.sources, [frames[:: data.every] for frames in clips.frames])
     kept = [i for i, source in enumerate(clips.sources) if data.source in ("", source)]
     if not kept:

@@ -35,8 +35,8 @@ class TestSet:
 
 
 def load_test(data: Data, split: str = "test", progress: bool = True) -> TestSet:
-    """Clips and truth of ``split`` under the same resolution, background and motion source as the training data."""
-    clips = load_clips(data.videos, split, data.size, data.background, data.source, progress)
+    """Clips and truth of ``split`` under the same resolution, background, masks and motion source as the training data."""
+    clips = load_clips(data.videos, split, data.size, data.background, data.source, progress, data.masks)
     truth = load_truth(data.videos, split, find_skeleton(data.skeleton), data.size).of(clips.names)
     lengths = {len(frames) for frames in clips.frames}
     if lengths != {truth.keypoints.shape[1]}:

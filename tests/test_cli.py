@@ -52,7 +52,7 @@ def blame(err):
 
 def test_help_lists_the_commands(kp):
     status, out, _ = kp("--help")
-    assert status == 0 and all(re.search(rf"• {name}\b", out) for name in ("train", "evaluate", "predict", "check"))
+    assert status == 0 and all(re.search(rf"• {name}\b", out) for name in ("train", "evaluate", "predict", "masks", "check"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import multiprocessing
 from functools import cache
 from pathlib import Path
 
-import av
 import numpy as np
 from motion import recombine, retarget
 from people import APPEARANCE, JOINT_NAMES, Body, sample_identity
@@ -21,7 +20,9 @@ from shot import shoot
 from splits import cut, stretches, takes
 from tqdm import tqdm
 
-SEED, FPS = 0, 20
+from kp.clips import write_video
+
+SEED = 0
 IDENTITIES = {"train": 60, "val": 8, "test": 16, "prior": 24}
 FIRST_IDENTITY = {"train": 0, "val": 60, "test": 68, "prior": 84}
 POSES_A_WINDOW = 8
@@ -42,19 +43,6 @@ def _light(azimuth: float, rng) -> Light:
         rng.uniform(0.4, 0.55) * np.array([1 - warm, 1, 1 + warm]),
         rng.uniform(0.18, 0.3) * np.ones(3),
     )
-
-
-def write_video(path: Path, frames: np.ndarray, crf: int) -> None:
-    """H.264 mp4 of uint8 frames (T, S, S, 3), one thread so that the bytes repeat."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS)
-        stream.width = stream.height = frames.shape[1]
-        stream.pix_fmt, stream.thread_count = "yuv420p", 1
-        stream.options = {"crf": str(crf), "preset": "veryslow"}
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
 
 
 def film(job: tuple) -> dict:

@@ -1,0 +1,80 @@
+"""Masks without labels: what moves before a static camera, and what looks like that where it stands still.
+
+A pixel far from its median over the clip has moved. That finds arms and misses trunks, which hardly move in a second or two.
+But no body part stands still in *every* clip: a small network that learns, from one frame, which pixels move,
+finds whole people. Pathak et al., "Learning features by watching objects move", CVPR 2017, learnt so from motion, too.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+from tqdm import tqdm
+
+from kp.clips import Clips, load_clips, read_video, shrink, to_images, write_video
+from kp.errors import KpError
+from kp.networks import Encoder
+
+MOVED = 10  # of 255, in any channel
+LIKELY = 0.25  # a pixel belongs to the subject if it seems to move in so many such places; below 1/2, since trunks seldom move
+LEAST = 0.003  # share of moving pixels below which nothing can be learnt
+
+
+def moving(frames: UInt8[Tensor, "t h w 3"]) -> Bool[Tensor, "t h w"]:
+    """Where each frame of a static camera's clip differs from the median over the clip."""
+    x = frames.float()
+    return ((x - x.median(0).values).abs() > MOVED).any(-1)
+
+
+def train_foreground(clips: Clips, steps: int = 600, seed: int = 0, width: int = 16, progress: bool = True) -> Encoder:
+    """A network, images (b, 3, s, s) in [-1, 1] → logits (b, 1, s, s) that a pixel moves, taught by :func:`moving`.
+
+    Adam, one cycle to 3e-3, batches of 16 frames. KpError if hardly anything moves in these clips.
+    """
+    taught = [moving(frames) for frames in clips.frames]
+    share = torch.stack([m.float().mean() for m in taught]).mean().item()
+    if share < LEAST:
+        raise KpError(f"only {100 * share:.2f} % of the pixels ever move; masks from motion need a static camera and a moving subject")
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = Encoder(width, 3, 1).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
+    course = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    for _ in tqdm(range(steps), desc="what moves", unit="step", mininterval=2.0, disable=not progress):
+        clip = torch.randint(len(clips), (16,), generator=generator).tolist()
+        frame = [int(torch.randint(len(clips.frames[c]), (1,), generator=generator)) for c in clip]
+        x = to_images(torch.stack([clips.frames[c][t] for c, t in zip(clip, frame, strict=True)]))
+        moved = torch.stack([taught[c][t] for c, t in zip(clip, frame, strict=True)])[:, None].float()
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(net(x), moved).backward()
+        optimizer.step()
+        course.step()
+    return net.eval()
+
+
+@torch.no_grad()
+def find_subject(net: Encoder, frames: UInt8[Tensor, "t s s 3"]) -> Float[Tensor, "t s s"]:
+    """Probability that each pixel is of the kind that moves; the subject is where it exceeds ``LIKELY``."""
+    return torch.cat([net(to_images(part))[:, 0].sigmoid() for part in frames.split(64)])
+
+
+def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed: int = 0) -> int:
+    """Learn from the train clips of a video set what moves; write <out>/<split>/<clip>.mp4 for every clip; returns how many.
+
+    Learnt and found at ``size``, written at the size of the videos, white on the subject, as :func:`kp.clips.load_clips`
+    reads them. KpError as from it, if hardly anything moves, or if ``out`` holds masks already.
+    """
+    if any(out.glob("*/*.mp4")):
+        raise KpError(f"{out}: holds masks already; delete it or choose another folder")
+    net = train_foreground(load_clips(videos, "train", size, background=True), steps, seed)
+    paths = sorted((videos / "videos").glob("*/*.mp4"))
+    for path in tqdm(paths, desc="masks", unit="clip"):
+        frames = read_video(path)
+        found = find_subject(net, torch.from_numpy(shrink(frames, size)))[:, None]
+        full = F.interpolate(found, frames.shape[1:3], mode="bilinear", align_corners=False)[:, 0] > LIKELY
+        write_video(out / path.parent.name / path.name, np.repeat(full.numpy()[..., None], 3, -1).astype(np.uint8) * 255, crf=18)
+    return len(paths)

@@ -17,13 +17,11 @@ from kp.clips import load_clips
 from kp.config import find_preset
 from kp.errors import KpError
 from kp.evaluate import load_test
-from kp.metrics import score
+from kp.metrics import oracle_nearest_prior, score
 from kp.peers import (
     Precision,
     labelled_frames,
     linear_read_out,
-    nearest_prior,
-    oracle_nearest_prior,
     read,
     read_at,
     train_imm,
@@ -32,6 +30,7 @@ from kp.peers import (
 )
 from kp.poses import load_prior
 from kp.record import read_metrics, write_json
+from kp.retrieval import nearest_prior
 from kp.skeleton import find_skeleton
 from kp.truth import load_truth
 from kp.weights import load

@@ -16,8 +16,7 @@ import tyro
 
 from kp.clips import Clips, load_clips
 from kp.evaluate import evaluate, load_test
-from kp.metrics import joint_errors
-from kp.peers import nearest_pose_error
+from kp.metrics import joint_errors, nearest_pose_error
 from kp.poses import load_prior
 from kp.record import write_json
 from kp.student import mirrored_mean, teach, train_student

@@ -68,6 +68,7 @@ _OTHER = {"source": "cmu", "prior": "other"}
 REMEDIES = {
     "other_recombined": ("… D sees recombined limbs", _with(data=_OTHER | {"vary_prior": "recombine"})),
     "other_augmented": ("… recombined and augmented", _with(data=_OTHER | {"vary_prior": "augment"})),
+    "other_weighed": ("… D sees the poses that fit silhouettes", _with(data=_OTHER | {"vary_prior": "weigh"})),
     "other_soft": ("… D counts a third", _with(data=_OTHER, loss={"adversarial": 3.0})),
     "other_local": ("… D's patches 34 pixels wide", _with(data=_OTHER, network={"halvings": 2})),
     "other_small_patches": ("… D's patches 16 pixels wide", _with(data=_OTHER, network={"halvings": 1})),

@@ -1,4 +1,4 @@
-"""What stands beside the method, on the same clips: retrieval from the prior, training with labels, and IMM.
+"""What stands beside the method, on the same clips: training with labels, and IMM. (Retrieval: kp/retrieval.py.)
 
 IMM: Jakab, Gupta, Bilen, Vedaldi, "Unsupervised learning of object landmarks through conditional image
 generation", NeurIPS 2018. It uses no poses, so its points have no names: a linear read-out, fitted on
@@ -17,57 +17,15 @@ from tqdm import tqdm
 from kp.clips import Clips, to_images
 from kp.config import Config
 from kp.errors import KpError
-from kp.metrics import joint_errors
 from kp.model import Model, make_perceptual
 from kp.networks import block, marginal_soft_argmax, trunk
-from kp.poses import Poses
-from kp.render import render_skeleton
-from kp.skeleton import Skeleton
 from kp.state import learning_rate
 from kp.train import descend
 
 Precision = Literal["float32", "bfloat16"]
 
-BLACK = 2  # of 255; what the codec leaves where the background was removed is below
-BLACK_SHARE = 0.3  # a removed background: at least this share of the pixels is black
-TEMPLATE = 32  # pixels a side at which silhouettes and drawings are compared
-THICKNESS = 0.35  # σ of those drawings (Gaussian profile); chosen on the val clips by correlation, their errors having been seen
 SPREAD = 0.75  # standard deviation of IMM's Gaussians in cells: the official 0.1 of [-1, 1] on 16 × 16 cells
 RIDGES = [10.0**e for e in range(-9, 1)]  # of the largest variance of the points
-
-
-def nearest_prior(images: Float[Tensor, "n 3 s s"], poses: Poses, skeleton: Skeleton) -> Float[Tensor, "n k 2"]:
-    """For each image the prior pose whose thick drawing correlates best with the silhouette. No training, no labels.
-
-    images: subjects on black, in [-1, 1]. Returns keypoints (x, y) in [-1, 1]. Both pictures are compared at
-    32 × 32, as vectors of mean 0 and length 1. KpError if the images show a background.
-    """
-    silhouette = ((images.amax(1, keepdim=True) + 1) * 127.5 > BLACK).to(images.dtype)
-    if silhouette.mean() > 1 - BLACK_SHARE:
-        raise KpError("images show a background, but silhouettes need subjects on black; load the clips with background=False")
-    unit = lambda x: F.normalize(x.flatten(1) - x.flatten(1).mean(1, keepdim=True))
-    seen = unit(F.interpolate(silhouette, (TEMPLATE, TEMPLATE), mode="bilinear", antialias=True, align_corners=False))
-    draw = lambda p: render_skeleton(p, skeleton.edge_indices, TEMPLATE, THICKNESS, "gaussian")
-    likeness = torch.cat([seen @ unit(draw(p)).T for p in poses.keypoints.split(256)], 1)
-    return poses.keypoints[likeness.argmax(1)]
-
-
-def oracle_nearest_prior(true: Float[Tensor, "n k 2"], poses: Poses) -> Float[Tensor, "n k 2"]:
-    """For each true pose the prior pose of the smallest mean joint distance: no retrieval from this prior can be better.
-
-    Keypoints (x, y) in [-1, 1], in and out. It reads the truth, so it is a bound, not a method.
-    """
-    prior = poses.keypoints.transpose(0, 1)
-    found = []
-    for part in true.split(16):
-        distances = torch.cdist(part.transpose(0, 1), prior, compute_mode="donot_use_mm_for_euclid_dist")
-        found.append(poses.keypoints[distances.mean(0).argmin(1)])
-    return torch.cat(found)
-
-
-def nearest_pose_error(true: Float[Tensor, "n k 2"], poses: Poses) -> float:
-    """How far the prior is from true poses: the error of :func:`oracle_nearest_prior`, % of the image size. For measuring only."""
-    return joint_errors(oracle_nearest_prior(true, poses), true).mean().item()
 
 
 def labelled_frames(clips: Clips, count: int, seed: int) -> list[tuple[int, int]]:

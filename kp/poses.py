@@ -116,8 +116,8 @@ def augment(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: to
 
 
 def vary(keypoints: Float[Tensor, "b k 2"], how: str, skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
-    """Poses for D as ``data.vary_prior`` says: as they are ("no"), recombined, or recombined and augmented."""
-    if how == "no":
+    """A batch for D as ``data.vary_prior`` says: as it is ("no", "weigh"), recombined, or recombined and augmented."""
+    if how in ("no", "weigh"):
         return keypoints
     mixed = recombine(keypoints, skeleton, generator)
     return augment(mixed, skeleton, generator) if how == "augment" else mixed

@@ -24,8 +24,7 @@ from kp.config import Config, Data, Loss, Method, find_preset, from_json, to_jso
 from kp.datasets import open_prior
 from kp.errors import KpError
 from kp.evaluate import evaluate, load_test, regressor_floor
-from kp.metrics import joint_errors
-from kp.peers import nearest_pose_error
+from kp.metrics import joint_errors, nearest_pose_error
 from kp.predict import Predictor
 from kp.record import read_metrics, write_json
 from kp.state import State

@@ -23,6 +23,7 @@ from kp.errors import KpError
 from kp.model import discriminator_loss, generator_loss, reading_loss, regressor_loss, run
 from kp.poses import Poses, augment, vary
 from kp.record import read_metrics
+from kp.retrieval import weigh_prior
 from kp.state import State, learning_rate, load_state, save_checkpoint
 
 LOG_EVERY, SAVE_EVERY = 25, 250
@@ -168,6 +169,7 @@ def train(
         poses = open_prior(data, config.seed)
     if clips is None and config.optimizer.steps:
         clips = open_clips(data, "train")
+    shown = weigh_prior(poses, clips, state.model.skeleton) if data.vary_prior == "weigh" and clips else poses
     if pretrained is not None and state.pretrain_step == state.step == 0:
         adopt_regressor(state, pretrained)
     for net in (state.model, state.average, state.first_regressor):
@@ -189,7 +191,7 @@ def train(
                 if phase == "pretrain":
                     terms = pretrain_step(state, poses)
                 else:
-                    terms = train_step(state, clips, poses)
+                    terms = train_step(state, clips, shown)
                     if on_step:
                         on_step(state)
                 step, done = getattr(state, counter), done + 1

@@ -19,9 +19,6 @@ from kp.peers import (
     images_at,
     labelled_frames,
     linear_read_out,
-    nearest_pose_error,
-    nearest_prior,
-    oracle_nearest_prior,
     read,
     read_at,
     train_imm,
@@ -29,19 +26,12 @@ from kp.peers import (
     truth_at,
 )
 from kp.poses import Poses
-from kp.render import render_skeleton
 from kp.skeleton import BODY
 from kp.truth import load_truth
 
 random = lambda seed, *shape: torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 1.6 - 0.8
 poses_of = lambda keypoints: Poses(keypoints, ["none"] * len(keypoints))
 ROOT = Path(__file__).parents[1]
-
-
-def figures(keypoints, size=64):
-    """A coloured body on black around each pose."""
-    body = render_skeleton(keypoints, BODY.edge_indices, size, 0.35, "gaussian") > -0.2
-    return torch.where(body, torch.tensor([0.3, -0.5, 0.9]).view(1, 3, 1, 1), torch.tensor(-1.0))
 
 
 @pytest.fixture
@@ -55,39 +45,6 @@ def steps(config, count, **changes):
 
 def weights(net):
     return torch.cat([p.detach().flatten() for p in net.state_dict().values()])
-
-
-def test_silhouettes_find_the_planted_poses():
-    keypoints = random(0, 300, 17, 2)
-    planted = keypoints[[7, 280, 281]]
-    assert torch.equal(nearest_prior(figures(planted), poses_of(keypoints), BODY), planted)
-
-
-def test_what_is_worn_does_not_matter():
-    keypoints = random(0, 50, 17, 2)
-    image = figures(keypoints[3:4])
-    striped = torch.where(image > -1, torch.sign(torch.sin(torch.arange(64.0) * 2)) * 0.9, image)
-    assert not torch.equal(striped, image) and torch.equal(nearest_prior(striped, poses_of(keypoints), BODY), keypoints[3:4])
-
-
-def test_no_silhouette_on_a_background():
-    expected = "images show a background, but silhouettes need subjects on black; load the clips with background=False"
-    with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
-        nearest_prior(figures(random(0, 2, 17, 2)).clamp_min(-0.9), poses_of(random(1, 5, 17, 2)), BODY)
-
-
-def test_the_oracle_finds_the_planted_poses():
-    keypoints = random(0, 100, 17, 2)
-    planted = keypoints[torch.arange(20) * 5]
-    assert torch.equal(oracle_nearest_prior(planted + 0.01, poses_of(keypoints)), planted)
-
-
-def test_the_oracle_is_the_best_by_the_reported_error():
-    """One far joint (root mean square 0.24, mean 0.06) beats all joints near (0.1 each)."""
-    true = torch.zeros(1, 17, 2)
-    near, one_far = torch.tensor([0.1, 0.0]).expand(17, 2), torch.zeros(17, 2)
-    one_far[5, 1] = 1.0
-    assert torch.equal(oracle_nearest_prior(true, poses_of(torch.stack([near, one_far])))[0], one_far)
 
 
 def test_labelled_frames(clips):
@@ -280,10 +237,3 @@ def test_a_run_is_for_the_read_out_only(command, tmp_path):
     for peer, run in (("read_out", None), ("imm", tmp_path)):
         with pytest.raises(KpError, match=f"^{expected}$"):
             command(peer, run=run, out=tmp_path)
-
-
-def test_nearest_pose_error():
-    poses = Poses(torch.zeros(2, 17, 2) + torch.tensor([0.0, 0.5])[:, None, None], ["a", "b"])
-    true = torch.zeros(2, 17, 2)
-    true[0, :, 0], true[1] = 0.1, 0.5
-    assert nearest_pose_error(true, poses) == pytest.approx(50 * (0.1 + 0) / 2, rel=1e-5)

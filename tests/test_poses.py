@@ -176,9 +176,9 @@ def test_recombined_limbs_keep_their_shape_and_hang_on_their_joint():
         assert 5 < own.sum() < 35  # some their own, some another's
 
 
-@pytest.mark.parametrize("how", ["no", "recombine", "augment"])
+@pytest.mark.parametrize("how", ["no", "weigh", "recombine", "augment"])
 def test_vary(how):
     poses = torch.rand(8, 17, 2) - 0.5
     varied = vary(poses, how, BODY, torch.Generator().manual_seed(0))
     spine = BODY.index("spine")
-    assert torch.equal(varied, poses) == (how == "no") and torch.equal(varied[:, spine], poses[:, spine]) == (how != "augment")
+    assert torch.equal(varied, poses) == (how in ("no", "weigh")) and torch.equal(varied[:, spine], poses[:, spine]) == (how != "augment")

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+import kp.train
 from kp.clips import load_clips
 from kp.config import Optimizer, from_json, smoke
 from kp.errors import KpError
 from kp.metrics import joint_errors
 from kp.pool import ImagePool
 from kp.poses import Poses, load_poses
+from kp.retrieval import weigh_prior
 from kp.skeleton import BODY
 from kp.state import State, load_state
 from kp.train import descend, frozen, pretrain_step, train, train_step
@@ -270,6 +272,27 @@ def test_pretrained_run_that_never_finished_pretraining(config, clips, poses, tm
     path = tmp_path / "first" / "checkpoint.pt"
     with pytest.raises(KpError, match=re.escape(f"{path}: ")):
         train(config, tmp_path / "second", clips, poses, pretrained=path)
+
+
+def test_training_but_not_pretraining_sees_the_weighed_prior(config, clips, poses, tmp_path, monkeypatch):
+    """The steps' own arithmetic is left out; what they are given is seen."""
+    seen = {"pretrain": set(), "train": set()}
+
+    def step(name, counter):
+        def record(state, *data):
+            seen[name].add(len(data[-1]))
+            setattr(state, counter, getattr(state, counter) + 1)
+            return {}
+
+        return record
+
+    monkeypatch.setattr(kp.train, "pretrain_step", step("pretrain", "pretrain_step"))
+    monkeypatch.setattr(kp.train, "train_step", step("train", "step"))
+    weigh = replace(config, data=replace(config.data, vary_prior="weigh"))
+    train(weigh, tmp_path / "weigh", clips, poses)
+    assert seen == {"pretrain": {len(poses)}, "train": {len(weigh_prior(poses, clips, BODY))}} and len(poses) not in seen["train"]
+    train(config, tmp_path / "no", clips, poses)
+    assert len(poses) in seen["train"]
 
 
 def test_on_step_and_stop_after(config, clips, poses, tmp_path):

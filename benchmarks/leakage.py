@@ -1,7 +1,7 @@
-"""Every leakage measure on the weights that a study left: ``python benchmarks/leakage.py --steps 1000 --seeds 0 1 2``.
+"""Every leakage measure on the weights that a study left: ``python benchmarks/leakage.py --seeds 0 1 2``.
 
 Reads runs/study/weights and runs/study/snapshots, writes one record a seed and the pictures of the first seed.
-Needs: kp study full skeleton_and_frame skeleton_alone --steps 1000 --snapshots 25 50 100 200 400 700
+Needs: kp study full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400
 """
 
 from pathlib import Path
@@ -19,13 +19,14 @@ from kp.figures import as_picture, close_all, grid, save
 from kp.leakage import LIMITS, leak, log_brightness, log_residual, off_skeleton, rebuild, rms_amplitude
 from kp.model import Model
 from kp.predict import Predictor
-from kp.probes import capacity_bits, colour_r2, fragility, identity_bits, jitter, radial_spectrum, transplant
+from kp.probes import capacity_bits, colour_r2, fragility, identity_bits, jitter, painted_r2, radial_spectrum, transplant
 from kp.record import write_json
 from kp.skeleton import BODY
 from kp.study import WORK
 from kp.truth import load_truth
 from kp.weights import load
 
+SHORT = 100  # steps of the reconstruction probes over time, of which there are many
 VARIANTS = ("full", "skeleton_and_frame", "skeleton_alone")
 
 
@@ -49,6 +50,12 @@ class Material:
         self.test_others = test.images[:, ::4].roll(1, 1).flatten(0, 1)
         self.test_colours = test.truth.appearance.repeat_interleave(test.images[:, ::4].shape[1], 0)
 
+    def rebuilt(self, inputs, test_inputs, steps: int, seed: int) -> tuple[dict, torch.Tensor]:
+        """What the reconstruction probe makes of a representation: its error, how much light and hue are right; the pictures."""
+        made = rebuild(inputs, self.images, test_inputs, steps, seed)
+        painted = painted_r2(made, self.test_images, self.test_keypoints)
+        return {"rebuild_error": F.mse_loss(made, self.test_images).item(), "painted_r2": painted}, made
+
     def attributes(self, inputs, test_inputs, steps: int, seed: int, shuffled: bool = False) -> dict:
         """Colours of unseen people (R²) and identity of known people (bits) that probes read off a representation."""
         identity, colours = self.identity, self.colours
@@ -63,17 +70,16 @@ class Material:
 def references(material: Material, draw, rebuild_steps: int, probe_steps: int, seed: int) -> dict:
     """What the image itself, true skeletons and true skeletons with jitter give away; and the control with shuffled labels."""
     true, test_true = draw(material.keypoints), draw(material.test_keypoints)
-    error = lambda a, b: F.mse_loss(rebuild(a, material.images, b, rebuild_steps, seed), material.test_images).item()
+    both = lambda a, b: material.rebuilt(a, b, rebuild_steps, seed)[0] | material.attributes(a, b, probe_steps, seed)
     found = {
-        "image": {"rebuild_error": error(material.images, material.test_images)}
-        | material.attributes(material.images, material.test_images, probe_steps, seed),
-        "true skeletons": {"rebuild_error": error(true, test_true)} | material.attributes(true, test_true, probe_steps, seed),
+        "image": both(material.images, material.test_images),
+        "true skeletons": both(true, test_true),
         "image, labels shuffled": material.attributes(material.images, material.test_images, probe_steps, seed, shuffled=True),
     }
     untrained = Predictor(Model(laptop()).eval(), torch.nn.Identity())
     with torch.no_grad():
         a, b = (torch.cat([untrained.model.encoder(x) for x in i.split(64)]) for i in (material.images, material.test_images))
-    found["y of an untrained Φ"] = {"rebuild_error": error(a, b)} | material.attributes(a, b, probe_steps, seed)
+    found["y of an untrained Φ"] = both(a, b)
     for pixels in (0.25, 0.5, 1.0):
         a, b = (draw(jitter(k, pixels, 64, seed)) for k in (material.keypoints, material.test_keypoints))
         found[f"true skeletons, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
@@ -85,9 +91,8 @@ def of_model(material: Material, predictor: Predictor, geometry: float, image: f
     made, test_made = predictor(material.images), predictor(material.test_images)
     numbers, pictures = {}, {}
     for name, a, b in (("y", made.skeleton, test_made.skeleton), ("y*", made.redrawn, test_made.redrawn)):
-        rebuilt = rebuild(a, material.images, b, rebuild_steps, seed)
-        pictures[name] = rebuilt
-        numbers[name] = {"leak": leak(F.mse_loss(rebuilt, material.test_images).item(), geometry, image)}
+        numbers[name], pictures[name] = material.rebuilt(a, b, rebuild_steps, seed)
+        numbers[name]["leak"] = leak(numbers[name]["rebuild_error"], geometry, image)
         numbers[name] |= material.attributes(a, b, probe_steps, seed)
     for pixels in (0.25, 0.5, 1.0):
         a, b = (predictor.model.draw(jitter(m.keypoints, pixels, 64, seed)) for m in (made, test_made))
@@ -101,8 +106,11 @@ def of_model(material: Material, predictor: Predictor, geometry: float, image: f
     return numbers, pictures
 
 
-def over_time(material: Material, setting: str, steps: int, seed: int, probe_steps: int) -> list[dict]:
-    """Colours that a probe reads off y (and y*) at each snapshot of a run, and y's loudness off the skeleton."""
+def over_time(material: Material, setting: str, steps: int, seed: int, probe_steps: int, short: tuple[float, float]) -> list[dict]:
+    """At each snapshot of a run: colours that probes read off y (and y*), the leak of y, and its loudness off the skeleton.
+
+    short: errors of the reconstruction probe after ``SHORT`` steps, on true skeletons and on the image.
+    """
     line = []
     stem = f"{setting}_steps{steps}_seed{seed}"
     files = {int(p.stem.split("_at")[1]): p for p in (WORK / "snapshots").glob(f"{stem}_at*.safetensors")}
@@ -112,7 +120,9 @@ def over_time(material: Material, setting: str, steps: int, seed: int, probe_ste
         made, test_made = predictor(material.images), predictor(material.test_images)
         row = {"step": step, "rms": rms_amplitude(test_made.skeleton, test_made.redrawn, predictor.model.config.network.sigma)}
         for name, a, b in (("y", made.skeleton, test_made.skeleton), ("y*", made.redrawn, test_made.redrawn)):
-            row[name] = colour_r2(a, material.colours, b, material.test_colours, probe_steps, seed)
+            row[name] = {"colour_r2": colour_r2(a, material.colours, b, material.test_colours, probe_steps, seed)}
+        found, _ = material.rebuilt(made.skeleton, test_made.skeleton, SHORT, seed)
+        row["y"] |= {"leak": leak(found["rebuild_error"], *short), "painted_r2": found["painted_r2"]}
         line.append(row)
     return line
 
@@ -142,7 +152,7 @@ def draw_pictures(out: Path, material: Material, predictors: dict, rebuilt: dict
 
 
 def main(
-    steps: int = 1000,
+    steps: int = 700,
     seeds: tuple[int, ...] = (0, 1, 2),
     out: Path = Path("results/leakage"),
     rebuild_steps: int = 300,
@@ -164,15 +174,18 @@ def main(
             print(f"{path}: done already")
             continue
         predictors = {v: load(WORK / "weights" / f"{v}_steps{steps}_seed{seed}.safetensors") for v in VARIANTS}
-        known = references(material, predictors["full"].model.draw, rebuild_steps, probe_steps, seed)
+        draw = predictors["full"].model.draw
+        known = references(material, draw, rebuild_steps, probe_steps, seed)
         geometry, image = known["true skeletons"]["rebuild_error"], known["image"]["rebuild_error"]
+        ends = ((draw(material.keypoints), draw(material.test_keypoints)), (material.images, material.test_images))
+        short = tuple(material.rebuilt(*end, SHORT, seed)[0]["rebuild_error"] for end in ends)
         untrained = known["y of an untrained Φ"]
         untrained["leak"] = leak(untrained["rebuild_error"], geometry, image)
         models, rebuilt = {}, {}
         for variant, predictor in tqdm(predictors.items(), desc=f"seed {seed}", unit="model"):
             name = find_ablation(variant)[0]
             models[variant], pictures = of_model(material, predictor, geometry, image, rebuild_steps, probe_steps, seed)
-            models[variant]["over_time"] = over_time(material, variant, steps, seed, probe_steps)
+            models[variant]["over_time"] = over_time(material, variant, steps, seed, probe_steps, short)
             rebuilt |= {f"{k} of: {name}": v for k, v in pictures.items() if k == "y" or variant == "full"}
         capacity = {str(p): capacity_bits(len(BODY), 64, p) for p in (0.1, 0.5, 1.0)}
         write_json(path, {"steps": steps, "seed": seed, "references": known, "models": models, "capacity_bits": capacity})

@@ -13,6 +13,7 @@ from kp.probes import (
     fragility,
     identity_bits,
     jitter,
+    painted_r2,
     radial_spectrum,
     silhouette_colour,
     transplant,
@@ -70,6 +71,20 @@ def test_probes_repeat(colours):
     before = torch.get_rng_state()
     one, two = (colour_r2(painted(seen[:, 0], 1), seen, painted(unseen[:, 0], 2), unseen, steps=3) for _ in range(2))
     assert one == two and torch.equal(before, torch.get_rng_state())
+
+
+def test_painted_r2_tells_light_from_hue():
+    images = torch.rand(20, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    keypoints = torch.rand(20, 5, 2, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    keypoints[:, 0] = -1.0  # the centre of the first pixel
+    found = lambda made: painted_r2(made, images, keypoints)
+    assert found(images) == {"light": 1.0, "hue": 1.0}
+    grey = found(images.mean(1, keepdim=True).expand_as(images))
+    assert grey["light"] == pytest.approx(1, abs=1e-5) and grey["hue"] < 0.1
+    assert all(abs(v) < 0.1 for v in found(torch.zeros_like(images)).values())
+    flat = images.mean((2, 3), keepdim=True).expand_as(images)
+    exact = painted_r2(flat.mean(0, keepdim=True).expand_as(flat), flat, keypoints)
+    assert exact == pytest.approx({"light": 0.0, "hue": 0.0}, abs=1e-4)
 
 
 def test_silhouette_colour_ignores_the_black_around():

@@ -139,7 +139,7 @@ def draw_pictures(out: Path, material: Material, predictors: dict, rebuilt: dict
     rows = [("image x", [c for v in x for c in (as_picture(v), None, None, None)])]
     for name, predictor in predictors.items():
         made = predictor(x)
-        reads = made.redrawn if predictor.model.config.method.decoder_reads == "keypoints" else made.skeleton
+        reads = predictor.model.decoder_input(made.skeleton, made.redrawn)
         painted, a, b = predictor.decode(reads, other), log_brightness(made.skeleton), log_residual(made.skeleton, made.redrawn)
         cells = [(as_picture(made.skeleton[i]), (a[i, 0].numpy(), log), (b[i, 0].numpy(), log), as_picture(painted[i])) for i in range(2)]
         rows.append((name, [c for four in cells for c in four]))

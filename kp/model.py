@@ -45,6 +45,10 @@ class Model(nn.Module):
         net, size = self.config.network, self.config.data.size
         return torch.cat([render_skeleton(keypoints, edges, size, net.sigma, net.profile) for edges in self.layers], 1)
 
+    def decoder_input(self, skeleton: Float[Tensor, "b c s s"], redrawn: Float[Tensor, "b c s s"]) -> Float[Tensor, "b c s s"]:
+        """What Ψ reads of the pose: y*, or y itself if there is no bottleneck."""
+        return redrawn if self.config.method.decoder_reads == "keypoints" else skeleton
+
     def forward(self, image: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b k 2"]:
         """η(Φ(x)): all that is needed once trained."""
         return self.regressor(self.encoder(image))
@@ -65,8 +69,7 @@ def run(model: Model, frame: Float[Tensor, "b 3 s s"], other: Float[Tensor, "b 3
     skeleton = model.encoder(frame)
     keypoints = model.regressor(skeleton)
     redrawn = model.draw(keypoints)
-    seen = redrawn if model.config.method.decoder_reads == "keypoints" else skeleton
-    return Pass(skeleton, keypoints, redrawn, model.decoder(seen, other))
+    return Pass(skeleton, keypoints, redrawn, model.decoder(model.decoder_input(skeleton, redrawn), other))
 
 
 def least_squares(scores: list[Tensor], target: float) -> Float[Tensor, ""]:

@@ -20,7 +20,7 @@ from kp.errors import KpError
 from kp.model import Model, make_perceptual
 from kp.networks import block, marginal_soft_argmax, trunk
 from kp.state import learning_rate
-from kp.train import descend
+from kp.train import arithmetic, descend
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -68,7 +68,7 @@ def _fit(net: nn.Module, loss: Callable[[], Tensor], config: Config, precision: 
     rates = config.optimizer
     optimizer = torch.optim.Adam(net.parameters(), rates.lr, (0.5, 0.999))
     for step in tqdm(range(rates.steps), desc=name, unit="step", mininterval=5.0, disable=not progress):
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        with arithmetic(precision):
             value = loss()
         descend(optimizer, value, learning_rate(rates.lr, step, rates.steps, rates.schedule))
 

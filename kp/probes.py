@@ -138,10 +138,8 @@ def transplant(predictor: Predictor, images: Float[Tensor, "n 3 s s"], others: F
     """
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     made = predictor(images)
-    residual = (made.skeleton - made.redrawn)[order]
-    if predictor.model.config.method.decoder_reads == "keypoints":
-        residual = torch.zeros_like(residual)
-    painted = decode_all(predictor, made.redrawn + residual, others)
+    mixed = made.redrawn + (made.skeleton - made.redrawn)[order]
+    painted = decode_all(predictor, predictor.model.decoder_input(mixed, made.redrawn), others)
     a, b, out = (silhouette_colour(p, i) for p, i in ((images[order], images[order]), (images, images), (painted, images)))
     features = torch.stack([(a - a.mean(0)).flatten(), (b - b.mean(0)).flatten()], 1)
     slopes = torch.linalg.lstsq(features.double(), (out - out.mean(0)).flatten()[:, None].double()).solution[:, 0]
@@ -175,7 +173,7 @@ def fragility(
         y = disturb(made.skeleton)
         with torch.no_grad():
             keypoints = torch.cat([predictor.model.regressor(part) for part in y.split(64)])
-            reads = predictor.model.draw(keypoints) if predictor.model.config.method.decoder_reads == "keypoints" else y
+            reads = predictor.model.decoder_input(y, predictor.model.draw(keypoints))
         painted = decode_all(predictor, reads, others)
         found[name] = {
             "picture": F.mse_loss(painted, images).item(),

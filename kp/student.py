@@ -19,7 +19,7 @@ from kp.errors import KpError
 from kp.model import Model
 from kp.predict import Predictor
 from kp.state import learning_rate
-from kp.train import descend
+from kp.train import arithmetic, descend
 
 
 def mirrored_mean(teacher: Predictor, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
@@ -61,7 +61,7 @@ def train_student(teacher: Predictor, config: Config, clips: Clips, lessons: lis
         target = torch.cat([target[:half], target[half:, flip] * reflect])
         if config.data.augment:
             x, _ = augment_pairs((x, x), generator, mirror=False)
-        with torch.autocast("cpu", torch.bfloat16, enabled=rates.precision == "bfloat16"):
+        with arithmetic(rates.precision):
             y = model.encoder(x.contiguous(memory_format=torch.channels_last))
             loss = F.mse_loss(model.regressor(y), target) + 0.1 * F.mse_loss(y, model.draw(target))
         descend(optimizer, loss, learning_rate(rates.lr, step, rates.steps, rates.schedule))

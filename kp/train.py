@@ -56,9 +56,9 @@ def batch_on(state: State, tensor: Tensor) -> Tensor:
     return tensor.to(state.device, memory_format=torch.channels_last if tensor.ndim == 4 else torch.contiguous_format)
 
 
-def arithmetic(state: State) -> torch.autocast:
-    """The context in which networks and losses are computed: mixed precision if the configuration asks for bfloat16."""
-    return torch.autocast(state.device.type, torch.bfloat16, enabled=state.config.optimizer.precision == "bfloat16")
+def arithmetic(precision: str, device: str = "cpu") -> torch.autocast:
+    """The context in which networks and losses are computed: mixed precision for "bfloat16". device: its type, cpu or cuda."""
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def pretrain_step(state: State, poses: Poses) -> dict[str, float]:
@@ -66,7 +66,7 @@ def pretrain_step(state: State, poses: Poses) -> dict[str, float]:
     rates, model = state.config.optimizer, state.model
     sample = poses.sample(rates.batch, state.generator)
     target = batch_on(state, augment(sample, model.skeleton, state.generator) if rates.pretrain_augment else sample)
-    with arithmetic(state):
+    with arithmetic(rates.precision, state.device.type):
         loss = reading_loss(model, model.regressor(model.draw(target)), target)
     descend(
         state.optimizers["pretrain"],
@@ -88,17 +88,17 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     drawn = model.draw(target)
 
     with frozen(model.regressor, model.discriminator):
-        with arithmetic(state):
+        with arithmetic(rates.precision, state.device.type):
             made = run(model, frame, other)
             terms = generator_loss(model, state.perceptual, made, frame, other)
         total = sum(getattr(weights, name) * term for name, term in terms.items())
         descend(optimizers["generator"], total, rate(rates.lr))
     if weights.adversarial:
-        with arithmetic(state):
+        with arithmetic(rates.precision, state.device.type):
             terms["discriminator"] = discriminator_loss(model, drawn, state.pool.exchange(made.skeleton, state.generator))
         descend(optimizers["discriminator"], terms["discriminator"], rate(rates.lr_discriminator))
     if config.method.finetune_regressor:
-        with arithmetic(state):
+        with arithmetic(rates.precision, state.device.type):
             terms["regressor"] = regressor_loss(model, target, drawn, made.skeleton)
         descend(optimizers["regressor"], terms["regressor"], rate(rates.lr_regressor))
     state.step += 1

@@ -2,15 +2,17 @@
 
 A pixel far from its median over the clip has moved. That finds arms and misses trunks, which hardly move in a second or two.
 But no body part stands still in *every* clip: a small network that learns, from one frame, which pixels move,
-finds whole people. Pathak et al., "Learning features by watching objects move", CVPR 2017, learnt so from motion, too.
+finds whole people. Where it sees none, the background comes to light, and what equals it elsewhere is none either; a second
+network learns from that. Pathak et al., "Learning features by watching objects move", CVPR 2017, learnt so from motion, too.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
@@ -19,7 +21,9 @@ from kp.errors import KpError
 from kp.networks import Encoder
 
 MOVED = 10  # of 255, in any channel
-LIKELY = 0.25  # a pixel belongs to the subject if it seems to move in so many such places; below 1/2, since trunks seldom move
+LIKELY = 0.25  # a pixel may belong to the subject if so large a share of such pixels moves; below 1/2, since trunks seldom move
+SAME = 6  # of 255, in every channel: no different from the background
+SEEN = 2  # frames in which a pixel must show the background for it to be known
 LEAST = 0.003  # share of moving pixels below which nothing can be learnt
 
 
@@ -30,36 +34,49 @@ def moving(frames: UInt8[Tensor, "t h w 3"]) -> Bool[Tensor, "t h w"]:
 
 
 def train_foreground(clips: Clips, steps: int = 600, seed: int = 0, width: int = 16, progress: bool = True) -> Encoder:
-    """A network, images (b, 3, s, s) in [-1, 1] → logits (b, 1, s, s) that a pixel moves, taught by :func:`moving`.
+    """A network, images (b, 3, s, s) in [-1, 1] → logits (b, 1, s, s) that a pixel belongs to the subject.
 
-    Adam, one cycle to 3e-3, batches of 16 frames. KpError if hardly anything moves in these clips.
+    ``steps`` of learning which pixels are :func:`moving`; then ``steps`` of learning, afresh, what :func:`find_subject` makes of
+    that. KpError if hardly anything moves in these clips.
     """
     taught = [moving(frames) for frames in clips.frames]
     share = torch.stack([m.float().mean() for m in taught]).mean().item()
     if share < LEAST:
         raise KpError(f"only {100 * share:.2f} % of the pixels ever move; masks from motion need a static camera and a moving subject")
+    first = _fit(clips, taught, steps, seed, width, "what moves" if progress else "")
+    return _fit(clips, [find_subject(first, frames) for frames in clips.frames], steps, seed, width, "the subject" if progress else "")
+
+
+def _fit(clips: Clips, taught: list[Bool[Tensor, "t s s"]], steps: int, seed: int, width: int, name: str) -> Encoder:
+    """A fresh network that learns one binary picture a frame: Adam, one cycle to 3e-3, batches of 16 frames."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = Encoder(width, 3, 1).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam(net.parameters(), 3e-3)
     course = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    for _ in tqdm(range(steps), desc="what moves", unit="step", mininterval=2.0, disable=not progress):
+    for _ in tqdm(range(steps), desc=name, unit="step", mininterval=2.0, disable=not name):
         clip = torch.randint(len(clips), (16,), generator=generator).tolist()
         frame = [int(torch.randint(len(clips.frames[c]), (1,), generator=generator)) for c in clip]
         x = to_images(torch.stack([clips.frames[c][t] for c, t in zip(clip, frame, strict=True)]))
-        moved = torch.stack([taught[c][t] for c, t in zip(clip, frame, strict=True)])[:, None].float()
+        target = torch.stack([taught[c][t] for c, t in zip(clip, frame, strict=True)])[:, None].float()
         optimizer.zero_grad()
-        F.binary_cross_entropy_with_logits(net(x), moved).backward()
+        F.binary_cross_entropy_with_logits(net(x), target).backward()
         optimizer.step()
         course.step()
     return net.eval()
 
 
 @torch.no_grad()
-def find_subject(net: Encoder, frames: UInt8[Tensor, "t s s 3"]) -> Float[Tensor, "t s s"]:
-    """Probability that each pixel is of the kind that moves; the subject is where it exceeds ``LIKELY``."""
-    return torch.cat([net(to_images(part))[:, 0].sigmoid() for part in frames.split(64)])
+def find_subject(net: Callable[[Tensor], Tensor], frames: UInt8[Tensor, "t s s 3"]) -> Bool[Tensor, "t s s"]:
+    """Where ``net`` (images → logits) takes a pixel for the subject's, unless it equals the clip's background, as far as that is known.
+
+    The background: the median over the frames in which the network takes a pixel for no part of the subject.
+    """
+    likely = torch.cat([net(to_images(part))[:, 0].sigmoid() > LIKELY for part in frames.split(64)])
+    hidden = torch.where(likely[..., None], torch.nan, frames.float())
+    differs = ((frames - hidden.nanmedian(0).values).abs() > SAME).any(-1)
+    return likely & (differs | ((~likely).sum(0) < SEEN))
 
 
 def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed: int = 0) -> int:
@@ -74,7 +91,7 @@ def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed:
     paths = sorted((videos / "videos").glob("*/*.mp4"))
     for path in tqdm(paths, desc="masks", unit="clip"):
         frames = read_video(path)
-        found = find_subject(net, torch.from_numpy(shrink(frames, size)))[:, None]
-        full = F.interpolate(found, frames.shape[1:3], mode="bilinear", align_corners=False)[:, 0] > LIKELY
+        found = find_subject(net, torch.from_numpy(shrink(frames, size)))[:, None].float()
+        full = F.interpolate(found, frames.shape[1:3], mode="bilinear", align_corners=False)[:, 0] > 0.5
         write_video(out / path.parent.name / path.name, np.repeat(full.numpy()[..., None], 3, -1).astype(np.uint8) * 255, crf=18)
     return len(paths)

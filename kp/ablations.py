@@ -34,8 +34,6 @@ RECIPES = {
     "constant_rate": ("constant rates: Φ, Ψ, D 0.0002, η 0.0001", _with(optimizer={"schedule": "constant", "lr": 2e-4})),
     "full_precision": ("float32 throughout", _with(optimizer={"precision": "float32"})),
     "gaussian_profile": ("drawn with a Gaussian profile", _with(network={"profile": "gaussian"})),
-    "thin_lines": ("thinner lines, σ 0.15", _with(network={"sigma": 0.15})),
-    "thick_lines": ("thicker lines, σ 0.3", _with(network={"sigma": 0.3})),
 }
 """Choices of our recipe, each taken back to the official one or changed."""
 
@@ -71,7 +69,6 @@ REMEDIES = {
     "other_weighed": ("… D sees the poses that fit silhouettes", _with(data=_OTHER | {"vary_prior": "weigh"})),
     "other_soft": ("… D counts a third", _with(data=_OTHER, loss={"adversarial": 3.0})),
     "other_local": ("… D's patches 34 pixels wide", _with(data=_OTHER, network={"halvings": 2})),
-    "other_small_patches": ("… D's patches 16 pixels wide", _with(data=_OTHER, network={"halvings": 1})),
 }
 """Against a prior unlike the videos."""
 
@@ -79,8 +76,6 @@ SETTINGS = {
     "background": ("with backgrounds", _with(data={"background": True})),
     "background_motion": ("with backgrounds, moving pixels count more", _with(data={"background": True}, loss={"motion": 4.0})),
     "motion_masks": ("masks found by motion (kp masks)", _with(data={"masks": Path("runs/masks/people")})),
-    "background_augment": ("… augmented", _with(data={"background": True, "augment": True})),
-    "augment": ("frame pairs augmented", _with(data={"augment": True})),
     "circle": ("cameras all around", _with(data={"videos": Path("data/circle")})),
     "circle_tolerant": ("… η may exchange sides", _with(data={"videos": Path("data/circle")}, method={"flip_tolerant": True})),
     "circle_sides": ("… sides drawn in three channels", _with(data={"videos": Path("data/circle")}, network={"limbs": "sides"})),

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from kp.clips import Clips, load_clips, read_video, shrink, to_images, write_video
 from kp.errors import KpError
+from kp.fit import fit
 from kp.networks import Encoder
 
 MOVED = 10  # of 255, in any channel
@@ -48,23 +49,16 @@ def train_foreground(clips: Clips, steps: int = 600, seed: int = 0, width: int =
 
 
 def _fit(clips: Clips, taught: list[Bool[Tensor, "t s s"]], steps: int, seed: int, width: int, name: str) -> Encoder:
-    """A fresh network that learns one binary picture a frame: Adam, one cycle to 3e-3, batches of 16 frames."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = Encoder(width, 3, 1).to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
-    course = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    for _ in tqdm(range(steps), desc=name, unit="step", mininterval=2.0, disable=not name):
+    """A fresh network that learns one binary picture a frame, from batches of 16 frames."""
+
+    def loss(net, generator):
         clip = torch.randint(len(clips), (16,), generator=generator).tolist()
         frame = [int(torch.randint(len(clips.frames[c]), (1,), generator=generator)) for c in clip]
         x = to_images(torch.stack([clips.frames[c][t] for c, t in zip(clip, frame, strict=True)]))
         target = torch.stack([taught[c][t] for c, t in zip(clip, frame, strict=True)])[:, None].float()
-        optimizer.zero_grad()
-        F.binary_cross_entropy_with_logits(net(x), target).backward()
-        optimizer.step()
-        course.step()
-    return net.eval()
+        return F.binary_cross_entropy_with_logits(net(x), target)
+
+    return fit(lambda: Encoder(width, 3, 1).to(memory_format=torch.channels_last), loss, steps, seed, name)
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from kp.fit import fit
 from kp.networks import Encoder
 
 EPSILON = 1e-5
@@ -51,21 +52,13 @@ def rebuild(
     It learns inputs → images, a small encoder-decoder with skips trained for ``steps`` batches of 16 with
     Adam and the one-cycle schedule. The same probe serves every representation, so its errors compare.
     """
-    generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        probe = Encoder(width, inputs.shape[1], 3).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(probe.parameters(), 3e-3)
-    course = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    for _ in range(steps):
+    fast = lambda x: x.contiguous(memory_format=torch.channels_last)
+
+    def loss(probe, generator):
         rows = torch.randint(len(inputs), (16,), generator=generator)
-        made = probe(inputs[rows].contiguous(memory_format=torch.channels_last))
-        loss = F.mse_loss(made, images[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        course.step()
-    probe.eval()
+        return F.mse_loss(probe(fast(inputs[rows])), images[rows])
+
+    probe = fit(lambda: Encoder(width, inputs.shape[1], 3).to(memory_format=torch.channels_last), loss, steps, seed)
     with torch.no_grad():
         return torch.cat([probe(x) for x in test_inputs.split(64)])
 

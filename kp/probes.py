@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from kp.fit import fit
 from kp.predict import Predictor
 
 COLOURS = ("top", "bottom", "shoes", "skin", "hair")
@@ -32,20 +33,13 @@ def fit_probe(
 
     Inputs are standardised by their own mean and deviation, so that faint signals are not lost to scale.
     """
-    generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        probe = small_network(inputs.shape[1], outputs)
     mean, deviation = inputs.mean(), inputs.std() + 1e-6
-    optimizer = torch.optim.Adam(probe.parameters(), 3e-3)
-    course = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    for _ in range(steps):
+
+    def of_batch(probe, generator):
         rows = torch.randint(len(inputs), (32,), generator=generator)
-        optimizer.zero_grad()
-        loss(probe((inputs[rows] - mean) / deviation), rows).backward()
-        optimizer.step()
-        course.step()
-    probe.eval()
+        return loss(probe((inputs[rows] - mean) / deviation), rows)
+
+    probe = fit(lambda: small_network(inputs.shape[1], outputs), of_batch, steps, seed)
 
     def read(x):
         with torch.no_grad():

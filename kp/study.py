@@ -89,8 +89,8 @@ def shared_regressor(config: Config) -> Path:
     return folder / "checkpoint.pt"
 
 
-def run_one(setting: str, config: Config, out: Path, snapshots: tuple[int, ...] = ()) -> None:
-    """Train (or go on with) one run, evaluate it on the test people and write its record to ``out``."""
+def run_one(setting: str, config: Config, out: Path, preset: str, snapshots: tuple[int, ...] = ()) -> None:
+    """Train (or go on with) one run of ``preset``, evaluate it on the test people and write its record to ``out``."""
     name, _ = find_ablation(setting)
     folder = WORK / f"{setting}_steps{config.optimizer.steps}_seed{config.seed}"
     poses = open_prior(config.data, config.seed)
@@ -104,7 +104,7 @@ def run_one(setting: str, config: Config, out: Path, snapshots: tuple[int, ...] 
     scores, made = evaluate(predictor, test, poses)
     last, _ = evaluate(Predictor(state.model, state.first_regressor), test, poses)
     metrics = [m for m in read_metrics(folder) if m["phase"] == "train"]
-    true = test.keypoints.flatten(0, 1)
+    true, rates = test.keypoints.flatten(0, 1), config.optimizer
     numbers = dataclasses.asdict(scores) | {
         "setting": setting,
         "description": name,
@@ -116,7 +116,7 @@ def run_one(setting: str, config: Config, out: Path, snapshots: tuple[int, ...] 
         "curves": {k: [round(m[k], 4) for m in metrics] for k in (metrics[0] if metrics else {}) if k not in ("phase", "seconds")},
         "config": json.loads(to_json(config)),
         "data_checksum": checksum(config.data.videos),
-        "command": f"kp study {setting} --seeds {config.seed} --steps {config.optimizer.steps} --precision {config.optimizer.precision}",
+        "command": f"kp study {setting} --preset {preset} --seeds {config.seed} --steps {rates.steps} --precision {rates.precision}",
     }
     write_json(record_path(out, setting, config.seed), numbers)
     save_weights(predictor, WORK / "weights" / f"{folder.name}.safetensors")
@@ -142,7 +142,7 @@ def run_study(
     todo = [(s, seed) for (s, seed), config in jobs.items() if not is_done(record_path(out, s, seed), config)]
     print(f"{len(jobs)} runs: {len(jobs) - len(todo)} have records already, {len(todo)} to do", flush=True)
     if len(jobs) == 1 and todo:
-        return run_one(todo[0][0], jobs[todo[0]], out, snapshots)
+        return run_one(todo[0][0], jobs[todo[0]], out, preset, snapshots)
     WORK.mkdir(parents=True, exist_ok=True)
     threads = max(1, torch.get_num_threads() // workers)
 

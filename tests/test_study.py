@@ -41,7 +41,7 @@ def test_a_run_leaves_a_record(place, tiny):
     assert from_json(json.dumps(record["config"])) == study_config("full", "smoke", 0, 4, "float32")
     assert len(record["raw_by_clip"]) == 2 and sum(record["raw_by_clip"]) / 2 == pytest.approx(record["raw"], abs=1e-3)
     assert record["curves"]["step"] == [4] and record["provenance"]["torch"] and record["data_checksum"] == checksum(tiny)
-    assert record["command"] == "kp study full --seeds 0 --steps 4 --precision float32"
+    assert record["command"] == "kp study full --preset smoke --seeds 0 --steps 4 --precision float32"
     assert 0 < record["nearest_prior_pose"] < 50
     names = sorted(p.relative_to(place / "work").as_posix() for p in (place / "work").rglob("*.safetensors"))
     assert names == [

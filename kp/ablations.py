@@ -75,6 +75,7 @@ REMEDIES = {
 SETTINGS = {
     "background": ("with backgrounds", _with(data={"background": True})),
     "background_motion": ("with backgrounds, moving pixels count more", _with(data={"background": True}, loss={"motion": 4.0})),
+    "size_128": ("at 128 pixels", _with(data={"size": 128})),
     "motion_masks": ("masks found by motion (kp masks)", _with(data={"masks": Path("runs/masks/people")})),
     "circle": ("cameras all around", _with(data={"videos": Path("data/circle")})),
     "circle_tolerant": ("… η may exchange sides", _with(data={"videos": Path("data/circle")}, method={"flip_tolerant": True})),

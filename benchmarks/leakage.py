@@ -127,27 +127,39 @@ def over_time(material: Material, setting: str, steps: int, seed: int, probe_ste
     return line
 
 
-def draw_pictures(out: Path, material: Material, predictors: dict, rebuilt: dict) -> None:
-    """rebuilt.png: what fresh networks rebuilt. log_pictures.png: y, its logarithm, that of the residual, Ψ's picture."""
+def draw_rebuilt(out: Path, material: Material, rebuilt: dict) -> None:
+    """rebuilt.png: test images, and what fresh networks rebuilt."""
     shown = torch.linspace(0, len(material.test_images) - 1, 8).long()
     rows = [("image", [as_picture(v) for v in material.test_images[shown]])]
     rows += [(name, [as_picture(v) for v in made[shown]]) for name, made in rebuilt.items()]
     save(grid(rows, 0.9), out / "rebuilt.png")
-    index = shown[[2, 5]]
+    close_all()
+
+
+def draw_logs(out: Path, material: Material, predictors: dict) -> None:
+    """log_pictures.png: y, its logarithm, that of the residual, Ψ's picture; last, a true skeleton and what the method's η misreads of it."""
+    index = torch.linspace(0, len(material.test_images) - 1, 8).long()[[2, 5]]
     x, other = material.test_images[index], material.test_others[index]
     log = {"vmin": LIMITS[0], "vmax": LIMITS[1], "cmap": "afmhot"}
-    rows = [("image x", [c for v in x for c in (as_picture(v), None, None, None)])]
+
+    def row(name, skeleton, redrawn, painted):
+        a, b = log_brightness(skeleton), log_residual(skeleton, redrawn)
+        four = lambda i: ((a[i, 0].numpy(), log), (b[i, 0].numpy(), log), painted and as_picture(painted[i]))
+        return name, [c for i in range(2) for c in (as_picture(x[i]), as_picture(skeleton[i]), *four(i))]
+
+    rows = []
     for name, predictor in predictors.items():
         made = predictor(x)
-        reads = predictor.model.decoder_input(made.skeleton, made.redrawn)
-        painted, a, b = predictor.decode(reads, other), log_brightness(made.skeleton), log_residual(made.skeleton, made.redrawn)
-        cells = [(as_picture(made.skeleton[i]), (a[i, 0].numpy(), log), (b[i, 0].numpy(), log), as_picture(painted[i])) for i in range(2)]
-        rows.append((name, [c for four in cells for c in four]))
-    true = next(iter(predictors.values())).model.draw(material.test_keypoints[index])
-    a, b = log_brightness(true), log_residual(true, true)
-    cells = [(as_picture(true[i]), (a[i, 0].numpy(), log), (b[i, 0].numpy(), log), None) for i in range(2)]
-    rows.append(("a true skeleton", [c for four in cells for c in four]))
-    save(grid(rows, titles=["y = Φ(x)", "log y", "log |y − y*|", "x̂ = Ψ(…)"] * 2), out / "log_pictures.png")
+        rows.append(
+            row(
+                name, made.skeleton, made.redrawn, list(predictor.decode(predictor.model.decoder_input(made.skeleton, made.redrawn), other))
+            )
+        )
+    method = next(iter(predictors.values())).model
+    true = method.draw(material.test_keypoints[index])
+    with torch.no_grad():
+        rows.append(row("a true skeleton", true, method.draw(method.eval().regressor(true)), None))
+    save(grid(rows, titles=["x", "y = Φ(x)", "log y", "log |y − y*|", "x̂ = Ψ(…)"] * 2), out / "log_pictures.png")
     close_all()
 
 
@@ -170,10 +182,14 @@ def main(
     material = Material()
     for seed in seeds:
         path = out / f"seed{seed}.json"
-        if path.exists():
+        if path.exists() and (seed != seeds[0] or (out / "log_pictures.png").exists()):
             print(f"{path}: done already")
             continue
         predictors = {v: load(WORK / "weights" / f"{v}_steps{steps}_seed{seed}.safetensors") for v in VARIANTS}
+        if seed == seeds[0]:
+            draw_logs(out, material, {find_ablation(v)[0]: p for v, p in predictors.items()})
+            if path.exists():
+                continue
         draw = predictors["full"].model.draw
         known = references(material, draw, rebuild_steps, probe_steps, seed)
         geometry, image = known["true skeletons"]["rebuild_error"], known["image"]["rebuild_error"]
@@ -190,7 +206,7 @@ def main(
         capacity = {str(p): capacity_bits(len(BODY), 64, p) for p in (0.1, 0.5, 1.0)}
         write_json(path, {"steps": steps, "seed": seed, "references": known, "models": models, "capacity_bits": capacity})
         if seed == seeds[0]:
-            draw_pictures(out, material, {find_ablation(v)[0]: p for v, p in predictors.items()}, rebuilt)
+            draw_rebuilt(out, material, rebuilt)
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def forest(groups: dict[str, list[tuple[str, float, tuple[float, float], str]]],
     their number. Zero is the reference.
     """
     lines = sum(len(rows) + 1 for rows in groups.values())
-    figure, axis = plt.subplots(figsize=(7.2, 0.24 * lines + 0.6))
+    figure, axis = plt.subplots(figsize=(7.2, 0.3 * lines + 0.6))
     y, ticks = 0, []
     for title, rows in groups.items():
         axis.text(-0.01, y, title, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize=8, fontweight="bold")
@@ -143,11 +143,12 @@ def forest(groups: dict[str, list[tuple[str, float, tuple[float, float], str]]],
         for name, value, (low, high), told in rows:
             colour = {"worse": WORSE, "better": BETTER}.get(told, "#777")
             if value > limit:
-                axis.annotate(f"{value:+.1f}", (limit, y), (limit * 0.86, y), va="center", fontsize=7, arrowprops={"arrowstyle": "->"})
+                arrow = {"arrowstyle": "->", "color": colour}
+                axis.annotate(f"{value:+.1f}", (limit, y), (limit * 0.7, y), va="center", fontsize=7, color="#444", arrowprops=arrow)
             else:
                 axis.plot([low, min(high, limit)], [y, y], color=colour, lw=2)
                 axis.plot(value, y, "o", color=colour, ms=4)
-                axis.text(min(high, limit), y, f"  {value:+.2f}", va="center", fontsize=7, color="#444")
+                axis.text(value, y - 0.3, f"{value:+.2f}", ha="center", va="center", fontsize=6, color="#444")
             ticks.append((y, name))
             y += 1
     axis.axvline(0, color="#999", lw=1)

@@ -40,15 +40,15 @@ notebooks: smoke
 
 STUDY := kp study --precision bfloat16 --workers 2
 study: $(READY) ## the published evidence, anew (about a day on two cores; skips what has a record): results/{headline,long,study,peers,leakage}
-	$(STUDY) full other_prior background --steps 2000 --out results/headline
+	$(STUDY) full --steps 1500 --out results/headline
 	$(STUDY) full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400 --out results/long
 	$(STUDY) prior_50 prior_500 --steps 700 --out results/long
 	$(STUDY) $$(kp settings) --steps 300 --out results/study
 	for s in 0 1 2; do \
-	  python benchmarks/student.py --teacher runs/study/weights/full_steps2000_seed$$s.safetensors --seed $$s --weights runs/student/seed$$s.safetensors; \
+	  python benchmarks/student.py --teacher runs/study/weights/full_steps1500_seed$$s.safetensors --seed $$s --weights runs/student/seed$$s.safetensors; \
 	  python benchmarks/peers.py supervised --seed $$s --labelled 50 500 0; \
 	  python benchmarks/peers.py imm --seed $$s --labelled 50 500 0; \
-	  python benchmarks/peers.py read_out --run runs/study/weights/full_steps2000_seed$$s.safetensors --labelled 50 500 0; \
+	  python benchmarks/peers.py read_out --run runs/study/weights/full_steps1500_seed$$s.safetensors --labelled 50 500 0; \
 	done
 	python benchmarks/peers.py nearest_prior
 	python benchmarks/peers.py oracle_nearest_prior

@@ -137,7 +137,7 @@ def draw_rebuilt(out: Path, material: Material, rebuilt: dict) -> None:
 
 
 def draw_logs(out: Path, material: Material, predictors: dict) -> None:
-    """log_pictures.png: y, its logarithm, that of the residual, Ψ's picture; last, a true skeleton and what the method's η misreads of it."""
+    """log_pictures.png: y, its logarithm, that of the residual, Ψ's picture; last, a true skeleton and what η misreads of it."""
     index = torch.linspace(0, len(material.test_images) - 1, 8).long()[[2, 5]]
     x, other = material.test_images[index], material.test_others[index]
     log = {"vmin": LIMITS[0], "vmax": LIMITS[1], "cmap": "afmhot"}

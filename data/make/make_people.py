@@ -4,8 +4,6 @@ Two processes, deterministic by seed. Writes videos/, masks/, clips.csv, priors/
 """
 
 import argparse
-import csv
-import hashlib
 import multiprocessing
 from functools import cache
 from pathlib import Path
@@ -13,14 +11,13 @@ from pathlib import Path
 import numpy as np
 from motion import recombine, retarget
 from people import APPEARANCE, JOINT_NAMES, Body, sample_identity
-from raster import Light, render
-from room import paint_room
+from raster import render
+from room import light_room, paint_room
 from sets import SETS, VideoSet
 from shot import shoot
 from splits import cut, stretches, takes
+from store import write_clip, write_prior, write_sums, write_tables
 from tqdm import tqdm
-
-from kp.clips import write_video
 
 SEED = 0
 IDENTITIES = {"train": 60, "val": 8, "test": 16, "prior": 24}
@@ -33,18 +30,6 @@ def body(identity: int) -> Body:
     return Body(sample_identity(np.random.default_rng([SEED, 1, identity])))
 
 
-def _light(azimuth: float, rng) -> Light:
-    a, e = np.radians(azimuth) + rng.uniform(-1.2, 1.2), np.radians(rng.uniform(35, 70))
-    direction = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
-    warm = rng.uniform(-0.08, 0.08)
-    return Light(
-        direction,
-        rng.uniform(0.75, 1.05) * np.array([1 + warm, 1, 1 - warm]),
-        rng.uniform(0.4, 0.55) * np.array([1 - warm, 1, 1 + warm]),
-        rng.uniform(0.18, 0.3) * np.ones(3),
-    )
-
-
 def film(job: tuple) -> dict:
     """Render clip ``number`` of ``split``; returns its row of truth."""
     videos, out, split, number = job
@@ -55,15 +40,14 @@ def film(job: tuple) -> dict:
     motion = cut(stretch, rng)
     person = body(identity)
     shot = shoot(person, *retarget(motion, person), motion.facing(), rng, videos, whole=True)
-    room, light = paint_room(shot.camera, rng), _light(shot.azimuth, rng)
+    room, light = paint_room(shot.camera, rng), light_room(shot.azimuth, rng)
     images, covers = [], []
     for rotation, position in zip(shot.rotation, shot.position, strict=True):
         image, cover = render(person.parts, person.vertices(rotation, position), shot.camera, room, light, videos.size)
         images.append(image)
         covers.append(cover)
     name = f"{number:03d}"
-    write_video(out / "videos" / split / f"{name}.mp4", _bytes(np.stack(images)), 18)
-    write_video(out / "masks" / split / f"{name}.mp4", _bytes(np.repeat(np.stack(covers)[..., None], 3, -1)), 28)
+    write_clip(out, split, name, images, covers)
     return dict(
         clip=name,
         split=split,
@@ -78,12 +62,8 @@ def film(job: tuple) -> dict:
     )
 
 
-def _bytes(image: np.ndarray) -> np.ndarray:
-    return (image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def draw_prior(videos: VideoSet, name: str) -> dict:
-    """Poses of clips that nobody filmed: same rule, other bodies, cameras and moments.
+def draw_prior(videos: VideoSet, name: str) -> tuple[list, list]:
+    """Poses of clips that nobody filmed, and their sources: same rule, other bodies, cameras and moments.
 
     ``matched`` draws from the prior stretches of both sources, as often as the videos do.
     ``other`` draws from source B alone, for videos of source A; its few stretches are recombined
@@ -107,7 +87,7 @@ def draw_prior(videos: VideoSet, name: str) -> dict:
             keypoints += list(shot.keypoints[chosen])
             sources += [source] * len(chosen)
             bar.update(len(chosen))
-    return dict(keypoints=np.stack(keypoints).astype(np.float32).round(2), source=np.array(sources))
+    return keypoints, sources
 
 
 def main() -> None:
@@ -122,25 +102,10 @@ def main() -> None:
     jobs.sort(key=lambda j: (j[2], j[3] % IDENTITIES[j[2]]))  # one person after another: bodies are cached
     with multiprocessing.Pool(2) as pool:
         rows = list(tqdm(pool.imap(film, jobs, chunksize=4), total=len(jobs), desc="clips", unit="clip"))
-    rows.sort(key=lambda r: (list(videos.clips).index(r["split"]), r["clip"]))
-    with open(out / "clips.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, ["split", "clip", "source", "take", "start"], extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    (out / "truth").mkdir(exist_ok=True)
-    for split in videos.clips:
-        own = [r for r in rows if r["split"] == split]
-        columns = {k: np.stack([r[k] for r in own]) for k in ("clip", "keypoints", "identity", "appearance", "turned", "elevation")}
-        columns["keypoints"] = columns["keypoints"].astype(np.float32).round(2)
-        for k in ("appearance", "turned", "elevation"):
-            columns[k] = columns[k].astype(np.float32).round(3)
-        np.savez_compressed(out / "truth" / f"{split}.npz", appearance_names=np.array(APPEARANCE), **columns, **common)
-    (out / "priors").mkdir(exist_ok=True)
+    write_tables(out, list(videos.clips), rows, ["source", "take", "start"], APPEARANCE, common)
     for name in videos.priors:
-        np.savez_compressed(out / "priors" / f"{name}.npz", **draw_prior(videos, name), **common)
-    files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "SHA256SUMS")
-    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(out).as_posix()}\n" for p in files]
-    (out / "SHA256SUMS").write_text("".join(lines))
+        write_prior(out, name, *draw_prior(videos, name), common)
+    write_sums(out)
 
 
 if __name__ == "__main__":

@@ -81,13 +81,13 @@ def sample_identity(rng: np.random.Generator) -> Identity:
 
 
 @cache
-def body_model():
+def body_model(actions: str = "none"):
     os.environ.setdefault("ANNY_CACHE_DIR", str(INPUTS / "anny_cache"))
     import anny
     import torch
 
     torch.set_num_threads(1)
-    options = dict(rig="anny", topology="makehuman-full", local_changes="none", facial_actions="none", phenotypes="all")
+    options = dict(rig="anny", topology="makehuman-full", local_changes="none", facial_actions=actions, phenotypes="all")
     return anny.Anny(**options).to(torch.float32)
 
 
@@ -167,12 +167,15 @@ def _skin(rest, bones, weights, rotation, offset):
 
 
 class Body:
-    """An identity's meshes and rig. ``parts`` are dicts of arrays (rest, bones, weights, triangles, uv, texture)."""
+    """An identity's meshes and rig. ``parts`` are dicts of arrays (rest, bones, weights, triangles, uv, texture).
 
-    def __init__(self, identity: Identity):
+    worn: name → (kind, asset, texture or None for its own); None: suit, shoes, hair, brown eyes.
+    """
+
+    def __init__(self, identity: Identity, actions: str = "none", worn: dict | None = None):
         import torch
 
-        model = body_model()
+        model = body_model(actions)
         shape = {k: torch.tensor([identity.shape.get(k, 0.5)]) for k in model.phenotype_labels}
         with torch.no_grad():
             rest = model(pose_parameters=torch.eye(4).expand(1, model.bone_count, 4, 4), phenotype_kwargs=shape)
@@ -184,16 +187,17 @@ class Body:
         for bone, weight in zip(model.vertex_bone_indices.T, model.vertex_bone_weights.T, strict=True):
             np.add.at(weights, (np.arange(len(weights)), bone.numpy()), weight.numpy())
         weights /= weights.sum(1, keepdims=True).clip(1e-8)
-        worn = {
-            "suit": _garment("clothes", identity.suit),
-            "shoes": _garment("clothes", identity.shoes),
-            "hair": _garment("hair", identity.hair),
-            "eyes": _garment("eyes", "Low-Poly"),
+        worn = worn or {
+            "suit": ("clothes", identity.suit, None),
+            "shoes": ("clothes", identity.shoes, None),
+            "hair": ("hair", identity.hair, None),
+            "eyes": ("eyes", "Low-Poly", "brown_eye.png"),
         }
+        garments = {name: _garment(kind, asset) for name, (kind, asset, _) in worn.items()}
         skin = sorted((ASSETS / "skins" / identity.skin / "textures").glob("*diffuse*.png"))[0]
-        self.parts = [self._body_part(model, weights, np.any([g["hides"] for g in worn.values()], 0), _texture(skin))]
-        for name, garment in worn.items():
-            path = garment["texture"].parent / "brown_eye.png" if name == "eyes" else garment["texture"]
+        self.parts = [self._body_part(model, weights, np.any([g["hides"] for g in garments.values()], 0), _texture(skin))]
+        for name, garment in garments.items():
+            path = garment["texture"].parent / (worn[name][2] or garment["texture"].name)
             texture = _texture(path)
             if name in identity.tints:
                 texture = _tinted(texture, *identity.tints[name])
@@ -226,7 +230,8 @@ class Body:
         share = garment["weights"][..., None]
         rest = (self.rest[garment["anchors"]] * share).sum(1) + garment["offsets"]
         worn = (weights[garment["anchors"]] * share).sum(1).clip(0)
-        return self._part(name, rest, worn / worn.sum(1, keepdims=True), garment["triangles"], garment["uv"], texture)
+        part = self._part(name, rest, worn / worn.sum(1, keepdims=True), garment["triangles"], garment["uv"], texture)
+        return part | dict(anchors=garment["anchors"], share=share, offsets=garment["offsets"])
 
     def kinematics(self, pose: dict, root: np.ndarray):
         """Global bone rotations (T, B, 3, 3) and positions (T, B, 3); bones without a rotation follow their parent."""
@@ -252,12 +257,16 @@ class Body:
 
     def vertices(self, rotation: np.ndarray, position: np.ndarray) -> list:
         """Skinned vertices of each part for one moment; rotation (B, 3, 3), position (B, 3)."""
+        return self.skinned([p["rest"] for p in self.parts], rotation, position)
+
+    def skinned(self, rest: list, rotation: np.ndarray, position: np.ndarray) -> list:
+        """Each part's vertices ``rest``, moved with the bones."""
         offset = (position - np.einsum("bij,bj->bi", rotation, self.heads)).astype(np.float32)
         rotation = rotation.astype(np.float32)
-        return [_skin(p["rest"], p["bones"], p["weights"], rotation, offset) for p in self.parts]
+        return [_skin(r, p["bones"], p["weights"], rotation, offset) for r, p in zip(rest, self.parts, strict=True)]
 
-    def appearance(self) -> np.ndarray:
-        """Mean sRGB colour of top, bottom, shoes, skin and hair, (5, 3) in [0, 1], over the texels that are worn."""
+    def appearance(self, names: tuple = APPEARANCE) -> np.ndarray:
+        """Mean sRGB colour of the named parts, (n, 3) in [0, 1], over the texels that are worn."""
         colours = {}
         waist = self.heads[self.index["spine05"]][2]
         for part in self.parts:
@@ -275,4 +284,4 @@ class Body:
                 w = weight * chosen
                 linear = (texel[:, :3] * w[:, None]).sum(0) / max(w.sum(), 1e-9)
                 colours[name] = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clip(1e-9) ** (1 / 2.4) - 0.055)
-        return np.stack([colours[k] for k in APPEARANCE])
+        return np.stack([colours[k] for k in names])

@@ -1,8 +1,8 @@
-"""Procedural rooms: a floor, four walls, posters and furniture, painted once a clip (the camera does not move)."""
+"""Procedural rooms and their light: a floor, four walls, posters and furniture, painted once a clip (the camera does not move)."""
 
 import numpy as np
 from people import random_colour
-from raster import Camera
+from raster import Camera, Light
 
 
 def _noise(u, v, scale, seed):
@@ -83,3 +83,16 @@ def paint_room(camera: Camera, rng: np.random.Generator):
         on = (normal[..., 2] == 0) & (abs(u - middle_u) < half_u) & (abs(v - middle_v) < half_v)
         colour[on] = linear(random_colour(rng, 0.1, 0.95)) * (0.6 + 0.8 * _noise(u, v, 5, seed + 50 + k)[on])[:, None]
     return tuple(v.astype(np.float32) for v in (colour, world, normal))
+
+
+def light_room(azimuth: float, rng: np.random.Generator) -> Light:
+    """One light from about the camera's side (``azimuth`` in degrees), sky and ground light, of random strength and warmth."""
+    a, e = np.radians(azimuth) + rng.uniform(-1.2, 1.2), np.radians(rng.uniform(35, 70))
+    direction = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
+    warm = rng.uniform(-0.08, 0.08)
+    return Light(
+        direction,
+        rng.uniform(0.75, 1.05) * np.array([1 + warm, 1, 1 - warm]),
+        rng.uniform(0.4, 0.55) * np.array([1 - warm, 1, 1 + warm]),
+        rng.uniform(0.18, 0.3) * np.ones(3),
+    )

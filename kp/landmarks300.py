@@ -29,7 +29,6 @@ from kp.errors import KpError
 from kp.poses import Poses
 
 MARGIN = 0.25
-RIGHT_EYE, LEFT_EYE = 36, 45  # the outer corners
 
 
 def read_pts(path: Path) -> Float[Tensor, "68 2"]:
@@ -161,14 +160,3 @@ def load_300vw_poses(root: Path, size: int, progress: bool = True) -> Poses:
     files = [file for half in find_annotations(root, second_half=True).values() for file in half]
     bar = tqdm(files, desc="reading poses", unit="pose", disable=not progress, leave=False)
     return Poses(torch.stack([place(read_pts(file), size) for file in bar]), [file.parent.parent.name for file in files])
-
-
-def inter_ocular_error(predicted: Float[Tensor, "n 68 2"], true: Float[Tensor, "n 68 2"]) -> Float[Tensor, " n"]:
-    """Mean distance over the 68 points, % of the distance of the outer eye corners (points 36 and 45), a face.
-
-    KpError if a face's eye corners coincide.
-    """
-    apart = (true[:, RIGHT_EYE] - true[:, LEFT_EYE]).norm(dim=-1)
-    if (apart == 0).any():
-        raise KpError(f"face {int((apart == 0).nonzero()[0])}: its eye corners (points 36 and 45) coincide; leave it out")
-    return (predicted - true).norm(dim=-1).mean(1) / apart * 100

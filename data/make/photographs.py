@@ -41,7 +41,7 @@ def load_model() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def sample_photographs(count: int, size: int, rng: np.random.Generator) -> tuple[list, list]:
     """(landmarks (68, 2) in pixel indices of a frame of ``size``, sources).
 
-    Normal weights of the modes, cut at 2.5 deviations; rolled by up to ±12°; the box of the landmarks fills 44–66 % of the
+    Normal weights of the modes, cut at 2.5 deviations; rolled by up to ±12°; the box of the landmarks fills 52–78 % of the
     frame, its middle up to 6 % off the frame's: our guess at how the videos are framed, the same for all poses.
     """
     mean, modes, deviation = load_model()
@@ -51,6 +51,6 @@ def sample_photographs(count: int, size: int, rng: np.random.Generator) -> tuple
     c, s = np.cos(angle), np.sin(angle)
     points = np.einsum("nij,npj->npi", np.stack([np.stack([c, -s], -1), np.stack([s, c], -1)], 1), points)
     low, high = points.min(1, keepdims=True), points.max(1, keepdims=True)
-    fill = rng.uniform(0.44, 0.66, (count, 1, 1)) * size / (high - low).max(2, keepdims=True)
+    fill = rng.uniform(0.52, 0.78, (count, 1, 1)) * size / (high - low).max(2, keepdims=True)
     middle = (size - 1) / 2 + rng.uniform(-0.06, 0.06, (count, 1, 2)) * size
     return list((points - (low + high) / 2) * fill + middle), ["photographs"] * count

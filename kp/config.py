@@ -234,7 +234,29 @@ def faithful(videos: Path = Path("data/people")) -> Config:
     )
 
 
-PRESETS = {"smoke": smoke, "laptop": laptop, "paper": paper, "faithful": faithful}
+def faces(videos: Path = Path("data/faces")) -> Config:
+    """``laptop`` for faces: 68 landmarks, thinner lines, landmarks of photographs as the prior."""
+    return of_dataset(laptop(), "faces", videos)
+
+
+PRESETS = {"smoke": smoke, "laptop": laptop, "paper": paper, "faithful": faithful, "faces": faces}
+
+
+DATASETS = {
+    "people": ({"videos": Path("data/people")}, {}),
+    "circle": ({"videos": Path("data/circle"), "prior": "matched"}, {}),
+    "faces": ({"videos": Path("data/faces"), "prior": "photographs", "skeleton": "face"}, {"sigma": 0.15}),
+}
+"""What a shipped set changes in a configuration's data and network."""
+
+
+def of_dataset(config: Config, name: str, videos: Path | None = None) -> Config:
+    """The same recipe for another of the shipped sets; ``videos``: where it lies. KpError lists the sets there are."""
+    if name not in DATASETS:
+        raise KpError(f"unknown dataset '{name}'; use one of: {', '.join(DATASETS)}")
+    data, network = DATASETS[name]
+    config = dataclasses.replace(config, network=dataclasses.replace(config.network, **network))
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, **data | ({"videos": videos} if videos else {})))
 
 
 def find_preset(name: str):

@@ -44,12 +44,13 @@ def as_picture(image: Float[Tensor, "c h w"]) -> np.ndarray:
 
 
 def draw_pose(axis, keypoints: Float[Tensor, "k 2"], skeleton: Skeleton, size: int, width: float = 1.6) -> None:
-    """Draw a pose over an image of ``size`` pixels a side: right red, left blue, middle yellow."""
+    """Draw a pose over an image of ``size`` pixels a side: right red, left blue, middle yellow; many edges, thinner lines."""
     points = to_pixels(keypoints.detach().cpu(), size).numpy()
-    for a, b in skeleton.edge_indices:
-        name = skeleton.joints[b] if skeleton.joints[b] not in ("neck", "pelvis") else skeleton.joints[a]
-        colour = LEFT if name.startswith("left") else RIGHT if name.startswith("right") else MIDDLE
-        axis.plot(*points[[a, b]].T, color=colour, lw=width, solid_capstyle="round")
+    left, right = ({skeleton.index(pair[i]) for pair in skeleton.mirror_pairs} for i in (0, 1))
+    width = width if len(skeleton.edges) < 40 else width / 2
+    for edge in skeleton.edge_indices:
+        colour = LEFT if left & set(edge) else RIGHT if right & set(edge) else MIDDLE
+        axis.plot(*points[list(edge)].T, color=colour, lw=width, solid_capstyle="round")
 
 
 def grid(rows: list[tuple[str, list]], scale: float = 1.05, titles: list[str] | None = None) -> Figure:

@@ -136,7 +136,7 @@ FACE = Skeleton(
     tuple(str(i) for i in range(68)),
     _chain(0, 16) + _chain(17, 21) + _chain(22, 26) + _chain(27, 30) + _chain(31, 35)
     + _chain(36, 41, True) + _chain(42, 47, True) + _chain(48, 59, True) + _chain(60, 67, True),
-    tuple((str(a), str(b)) for a, b in _FACE_PAIRS),
+    tuple((str(b), str(a)) for a, b in _FACE_PAIRS),  # the subject's left first
     ("36", "45"),
     tuple((name, tuple(map(str, range(*ends)))) for name, ends in _FACE_REGIONS.items()),
 )  # fmt: skip

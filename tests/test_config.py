@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kp.config import PRESETS, Config, Data, Loss, Network, Optimizer, find_preset, from_json, to_json
+from kp.config import DATASETS, PRESETS, Config, Data, Loss, Network, Optimizer, find_preset, from_json, of_dataset, to_json
 from kp.errors import KpError
 from kp.model import Model
 
@@ -39,13 +39,28 @@ def test_weights_that_nothing_reads(features):
 @presets
 def test_presets_take_the_folder_and_say_what_they_are(make):
     assert make(Path("elsewhere")).data.videos == Path("elsewhere")
-    assert make().data.videos == Path("data/people") and make.__doc__
+    assert make().data.videos in (Path("data/people"), Path("data/faces")) and make.__doc__
 
 
 def test_find_preset():
     assert find_preset("smoke") is PRESETS["smoke"]
-    with pytest.raises(KpError, match=re.escape("unknown preset 'fast'; use one of: smoke, laptop, paper, faithful")):
+    with pytest.raises(KpError, match=re.escape("unknown preset 'fast'; use one of: smoke, laptop, paper, faithful, faces")):
         find_preset("fast")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_shipped_sets_are_where_they_are_said_to_be(name):
+    config = of_dataset(find_preset("smoke")(), name)
+    data, root = config.data, Path(__file__).parents[1] / config.data.videos
+    assert data.size == 32 and (root / "priors" / f"{data.prior}.npz").is_file()
+    assert of_dataset(config, name, Path("elsewhere")) == replace(config, data=replace(data, videos=Path("elsewhere")))
+
+
+def test_faces_are_the_laptop_recipe_with_another_topology():
+    assert find_preset("faces")() == of_dataset(find_preset("laptop")(), "faces")
+    assert find_preset("faces")().data.skeleton == "face" and of_dataset(find_preset("laptop")(), "people") == find_preset("laptop")()
+    with pytest.raises(KpError, match=r"^unknown dataset 'cats'; use one of: people, circle, faces$"):
+        of_dataset(find_preset("laptop")(), "cats")
 
 
 def test_faithful_preset_has_the_official_sizes():

@@ -24,7 +24,7 @@ from kp.figures import (
     overlay,
     save,
 )
-from kp.skeleton import BODY
+from kp.skeleton import BODY, FACE
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,16 @@ def test_draw_pose_colours_the_sides():
         expected = LEFT if "left" in a + b else RIGHT if "right" in a + b else MIDDLE
         assert to_hex(drawn.get_color()) == expected
         np.testing.assert_allclose(drawn.get_xydata(), points[[BODY.index(a), BODY.index(b)]])
+
+
+def test_faces_have_thinner_lines_and_their_own_left_and_right():
+    axis = plt.figure().add_subplot()
+    draw_pose(axis, torch.zeros(68, 2), FACE, 64)
+    colours = {edge: to_hex(line.get_color()) for edge, line in zip(FACE.edges, axis.lines, strict=True)}
+    assert (
+        colours["36", "37"] == RIGHT and colours["42", "43"] == LEFT and colours["27", "28"] == MIDDLE
+    )  # 36: on our left
+    assert {line.get_linewidth() for line in axis.lines} == {0.8}
 
 
 def test_grid_of_every_kind_of_cell():

@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 READY := .venv/ready
 SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 
-.PHONY: help book test lint unit notebooks smoke study bench data clean
+.PHONY: help book test lint unit notebooks smoke faces study bench data clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,14 +25,17 @@ book: $(READY) ## set up, train, ablate, visualise and build the book into _buil
 test: lint unit notebooks ## lint, unit tests, and the notebooks run twice: by papermill and, against those outputs, by nbval
 
 lint: $(READY)
-	ruff check kp tests data book benchmarks
-	ruff format --check kp tests data benchmarks
+	ruff check kp tests data book benchmarks examples
+	ruff format --check kp tests data benchmarks examples
 
 unit: $(READY)
 	pytest --ignore tests/book
 
 smoke: $(READY) ## the notebooks with tiny settings, into results/smoke
 	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke ablation_steps=6 probe_steps=5
+
+faces: $(READY) ## train, ablate and visualise faces, into results/faces (about 20 minutes on two cores)
+	$(SNAKEMAKE) dataset --config dataset=faces name=faces
 
 notebooks: smoke
 	pytest -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke

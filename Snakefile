@@ -1,11 +1,12 @@
 """data check → train → ablate → visualise, evidence → book. `make book` runs `snakemake book`; what is up to date is skipped.
 
-Settings, by --config: preset, name (results/<name> and runs/<name>), ablation_steps, probe_steps, seeds.
+Settings, by --config: preset, dataset (people, circle, faces), name (results/<name> and runs/<name>), ablation_steps, probe_steps, seeds.
 """
 
 from pathlib import Path
 
 PRESET = config.get("preset", "laptop")
+DATASET = config.get("dataset", "people")
 NAME = config.get("name", "")
 STEPS = config.get("ablation_steps", 300)
 PROBE = config.get("probe_steps", 300)
@@ -14,7 +15,7 @@ RESULTS, RUNS = str(Path("results") / NAME), str(Path("runs") / NAME)
 HERE = Path.cwd()
 LIBRARY = sorted(map(str, Path("kp").glob("*.py")))  # a change of the library re-runs the notebooks
 CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md", ".bib", ".py", ".css"))
-COMMON = f"-p videos {HERE}/data/people -p preset {PRESET}"
+COMMON = f"-p dataset {DATASET} -p videos {HERE}/data/{DATASET} -p preset {PRESET}"
 # Absolute folders, so that an executed notebook can be run again from wherever it lies.
 IN = lambda name: f"-p run {HERE}/{RUNS}/{name} -p out {HERE}/{RESULTS}/{name}"
 # A finished run is forgotten when its notebook runs again (the code changed); an interrupted one goes on.
@@ -30,10 +31,15 @@ rule notebooks:
     input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise", "evidence"])
 
 
+rule dataset:
+    """All that is made from one set of videos: the notebooks without the published evidence."""
+    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise"])
+
+
 rule check:
-    input: "data/people/SHA256SUMS", LIBRARY
+    input: f"data/{DATASET}/SHA256SUMS", LIBRARY
     output: f"{RESULTS}/check.txt"
-    shell: "kp check data/people | tee {output}"
+    shell: f"kp check data/{DATASET} | tee {{output}}"
 
 
 rule train:
@@ -62,7 +68,7 @@ rule visualise:
     output: f"{RESULTS}/visualise.ipynb", f"{RESULTS}/visualise/numbers.json"
     threads: workflow.cores
     shell:
-        f"{PAPERMILL} book/visualise.ipynb {RESULTS}/visualise.ipynb -p videos {HERE}/data/people "
+        f"{PAPERMILL} book/visualise.ipynb {RESULTS}/visualise.ipynb -p videos {HERE}/data/{DATASET} "
         f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise"
 
 

@@ -139,23 +139,26 @@ def predict(
     print(f"wrote {len(inputs)} CSV and PNG files to {out}/")
 
 
-def check(videos: tyro.conf.Positional[Path] = Path("data/people")) -> None:
+def check(videos: tyro.conf.Positional[Path] = Path("data/people"), skeleton: str = "") -> None:
     """Check a video set: checksums, then every clip, mask and prior as training would read them.
 
     Args:
         videos: Folder of the video set.
+        skeleton: Topology of its poses; empty takes the one that names their joints.
     """
     from kp.checksums import verify
     from kp.clips import load_clips
-    from kp.poses import load_poses
-    from kp.skeleton import BODY
+    from kp.poses import load_poses, read_npz
+    from kp.skeleton import find_skeleton, skeleton_with
 
     print(f"{verify(videos)} files match SHA256SUMS")
     for split in ("train", "val", "test"):
         clips = load_clips(videos, split, 64)
         print(f"{split:5s} {len(clips):4d} clips, {sum(map(len, clips.frames)):6d} frames")
     for path in sorted((videos / "priors").glob("*.npz")):
-        print(f"prior {path.stem}: {len(load_poses(path, BODY, 64))} poses")
+        names = [str(n) for n in read_npz(path, ("joint_names",))["joint_names"]]
+        topology = find_skeleton(skeleton) if skeleton else skeleton_with(names, path)
+        print(f"prior {path.stem}: {len(load_poses(path, topology, 64))} poses of the skeleton '{topology.name}'")
 
 
 def masks(

@@ -143,11 +143,14 @@ FACE = Skeleton(
 """The 68 points of the 300-W markup (jaw 0–16, brows, nose, eyes, lips), joined into 63 edges."""
 
 
+SHIPPED = (BODY, HUMAN36M, FACE)
+
+
 def find_skeleton(name: str) -> Skeleton:
     """The topology called ``name``, or declared in a file ``*.json``; KpError lists those there are, or names what is wrong in the file."""
     if name.endswith(".json"):
         return load_skeleton(Path(name))
-    known = {s.name: s for s in (BODY, HUMAN36M, FACE)}
+    known = {s.name: s for s in SHIPPED}
     if name not in known:
         raise KpError(f"unknown skeleton '{name}'; use one of: {', '.join(known)}, or a .json file that declares one")
     return known[name]
@@ -175,6 +178,15 @@ def load_skeleton(path: Path) -> Skeleton:
         raise KpError(f"{path}: has no field {error}; a skeleton needs name, joints and edges") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise KpError(f"{path}: not a skeleton ({error}); see examples/hand.json") from error
+
+
+def skeleton_with(names: list[str], path: Path) -> Skeleton:
+    """The shipped topology whose joints are ``names``, read from file ``path``; KpError if there is none."""
+    for skeleton in SHIPPED:
+        if skeleton.joints == tuple(names):
+            return skeleton
+    known = ", ".join(s.name for s in SHIPPED)
+    raise KpError(f"{path}: its {len(names)} joints are those of no shipped skeleton ({known}); name one with --skeleton, or a .json file")
 
 
 def check_joints(skeleton: Skeleton, names: list[str], path) -> None:

@@ -140,7 +140,7 @@ def test_check(kp, tmp_path):
         "train    3 clips,     12 frames",
         "val      2 clips,      8 frames",
         "test     2 clips,      8 frames",
-        "prior matched: 60 poses",
+        "prior matched: 60 poses of the skeleton 'body'",
     ]
     (root / "masks/val/000.mp4").write_bytes(b"")
     status, _, err = kp("check", root)

@@ -56,9 +56,7 @@ def test_faces_have_thinner_lines_and_their_own_left_and_right():
     axis = plt.figure().add_subplot()
     draw_pose(axis, torch.zeros(68, 2), FACE, 64)
     colours = {edge: to_hex(line.get_color()) for edge, line in zip(FACE.edges, axis.lines, strict=True)}
-    assert (
-        colours["36", "37"] == RIGHT and colours["42", "43"] == LEFT and colours["27", "28"] == MIDDLE
-    )  # 36: on our left
+    assert colours["36", "37"] == RIGHT and colours["42", "43"] == LEFT and colours["27", "28"] == MIDDLE  # 36: on our left
     assert {line.get_linewidth() for line in axis.lines} == {0.8}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kp.errors import KpError
-from kp.skeleton import BODY, FACE, HUMAN36M, Skeleton, check_joints, find_skeleton, load_skeleton
+from kp.skeleton import BODY, FACE, HUMAN36M, Skeleton, check_joints, find_skeleton, load_skeleton, skeleton_with
 
 every_skeleton = pytest.mark.parametrize("skeleton", [BODY, HUMAN36M, FACE], ids=lambda s: s.name)
 
@@ -134,3 +134,14 @@ def test_rulers_and_regions_name_joints(field):
     wrong = {"ruler": ("a", "z"), "regions": (("r", ("z",)),)}[field]
     with pytest.raises(KpError, match="has no joint 'z'"):
         Skeleton("t", ("a", "b"), (("a", "b"),), (), **{field: wrong})
+
+
+@every_skeleton
+def test_the_skeleton_with_these_joints(skeleton):
+    assert skeleton_with(list(skeleton.joints), Path("p.npz")) is skeleton
+
+
+def test_no_skeleton_with_these_joints():
+    expected = "p.npz: its 2 joints are those of no shipped skeleton (body, human36m, face); name one with --skeleton, or a .json file"
+    with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
+        skeleton_with(["a", "b"], Path("p.npz"))

@@ -15,11 +15,12 @@ import torch
 import tyro
 
 from kp.clips import Clips, load_clips
+from kp.consistency import mirrored_mean
 from kp.evaluate import evaluate, load_test
 from kp.metrics import joint_errors, nearest_pose_error
 from kp.poses import load_prior
 from kp.record import write_json
-from kp.student import mirrored_mean, teach, train_student
+from kp.student import teach, train_student
 from kp.study import checksum, record_path
 from kp.weights import load, save_weights
 

@@ -15,17 +15,12 @@ from tqdm import tqdm
 
 from kp.clips import Clips, augment_pairs, to_images
 from kp.config import Config
+from kp.consistency import mirrored_mean
 from kp.errors import KpError
 from kp.model import Model
 from kp.predict import Predictor
 from kp.state import learning_rate
 from kp.train import arithmetic, descend
-
-
-def mirrored_mean(teacher: Predictor, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
-    """Keypoints (x, y) in [-1, 1], the mean of those read from each image and from its mirror image."""
-    reflected = teacher(images.flip(3)).keypoints[:, teacher.skeleton.flip] * torch.tensor([-1.0, 1.0])
-    return (teacher(images).keypoints + reflected) / 2
 
 
 def teach(teacher: Predictor, clips: Clips) -> list[Float[Tensor, "t k 2"]]:

@@ -5,22 +5,16 @@ import pytest
 import torch
 
 from kp.clips import Clips, to_images
+from kp.consistency import mirrored_mean
 from kp.errors import KpError
 from kp.metrics import joint_errors
 from kp.predict import Predictor
-from kp.student import mirrored_mean, teach, train_student
+from kp.student import teach, train_student
 
 
 @pytest.fixture(scope="module")
 def teacher(finished):
     return Predictor.of(finished[1])
-
-
-def test_the_mirrored_mean_is_the_same_person_seen_in_a_mirror(teacher, clips):
-    images = to_images(clips.frames[0])
-    there, back = mirrored_mean(teacher, images), mirrored_mean(teacher, images.flip(3))
-    torch.testing.assert_close(there, back[:, teacher.skeleton.flip] * torch.tensor([-1.0, 1.0]))
-    assert not torch.allclose(there, teacher(images).keypoints)
 
 
 def test_a_lesson_for_every_frame(teacher, clips):

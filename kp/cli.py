@@ -84,7 +84,7 @@ def predict(
     """Find the named keypoints in images or videos (square, the subject centred).
 
     Writes one CSV an input, ``frame,joint,x,y`` with x and y in pixels of that input (0 = centre of the
-    first pixel), and a PNG with the poses drawn over up to eight frames.
+    first pixel), a PNG with the poses drawn over up to eight frames and, for a video, an mp4 with all of them.
 
     Args:
         run: Run folder, .safetensors file, or the name of a published model: people.
@@ -98,10 +98,11 @@ def predict(
     from kp.clips import black_out, shrink, to_images
     from kp.coordinates import from_pixels, resize_pixels
     from kp.figures import close_all, grid, overlay, save
+    from kp.overlay import write_overlay
     from kp.predict import read_frames
     from kp.weights import load
 
-    targets = [out / f"{path.stem}{suffix}" for path in inputs for suffix in (".csv", ".png")]
+    targets = [out / f"{path.stem}{suffix}" for path in inputs for suffix in (".csv", ".png", ".mp4")]
     if not inputs:
         raise KpError("nothing to predict; name at least one image or video after the run folder")
     if len(set(targets)) < len(targets) or {t.resolve() for t in targets} & {p.resolve() for p in inputs}:
@@ -113,7 +114,7 @@ def predict(
     try:
         out.mkdir(parents=True, exist_ok=True)
         for path, mask_path in tqdm(zip_longest(inputs, masks), total=len(inputs), unit="file"):
-            frames = read_frames(path)
+            frames = filmed = read_frames(path)
             if mask_path:
                 mask = read_frames(mask_path)
                 if mask.shape != frames.shape:
@@ -134,9 +135,11 @@ def predict(
                 grid([("", [overlay(x, p, predictor.skeleton) for x, p in zip(images, poses, strict=True)])], 1.6), out / f"{path.stem}.png"
             )
             close_all()
+            if len(filmed) > 1:
+                write_overlay(out / f"{path.stem}.mp4", filmed, found.numpy(), predictor.skeleton)
     except OSError as error:
         raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
-    print(f"wrote {len(inputs)} CSV and PNG files to {out}/")
+    print(f"wrote what was found in {len(inputs)} files to {out}/")
 
 
 def check(videos: tyro.conf.Positional[Path] = Path("data/people"), skeleton: str = "") -> None:

@@ -109,13 +109,15 @@ def test_from_training_to_prediction(kp, tiny, tmp_path):
     Image.fromarray(read_video(video)[3]).save(image)
     Image.fromarray(read_video(masks[0])[3]).save(masks[1])
     status, printed, _ = kp("predict", run, video, image, "--masks", *masks, "--out", out)
-    assert status == 0 and printed == f"wrote 2 CSV and PNG files to {out}/\n"
-    assert sorted(p.name for p in out.iterdir()) == ["000.csv", "000.png", "photo.csv", "photo.png"]
+    assert status == 0 and printed == f"wrote what was found in 2 files to {out}/\n"
+    assert sorted(p.name for p in out.iterdir()) == ["000.csv", "000.mp4", "000.png", "photo.csv", "photo.png"]
     found, single = rows(out / "000.csv"), rows(out / "photo.csv")
     assert list(found[0]) == ["frame", "joint", "x", "y"] and len(found) == FRAMES * 17 and len(single) == 17
     assert [r["joint"] for r in single] == list(BODY.joints) and [r["frame"] for r in found[::17]] == [str(t) for t in range(FRAMES)]
     expected = Predictor.load(run).pixels(black_out(read_video(video), read_video(masks[0]))).flatten(0, 1)
     torch.testing.assert_close(torch.tensor([[float(r["x"]), float(r["y"])] for r in found]), expected, rtol=0, atol=0.006)
+    overlaid = read_video(out / "000.mp4")
+    assert overlaid.shape == (FRAMES, 336, 336, 3) and (overlaid.std((1, 2, 3)) > 10).all()
     for name in ("000.png", "photo.png"):
         with Image.open(out / name) as drawn:
             assert np.asarray(drawn.convert("RGB")).std() > 10

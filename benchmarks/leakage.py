@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from kp.ablations import find_ablation
 from kp.clips import load_clips, to_images
-from kp.config import laptop
+from kp.config import Config, find_preset
 from kp.evaluate import load_test
 from kp.figures import as_picture, close_all, grid, save
 from kp.leakage import LIMITS, leak, log_brightness, log_residual, off_skeleton, rebuild, rms_amplitude
@@ -21,8 +21,8 @@ from kp.model import Model
 from kp.predict import Predictor
 from kp.probes import capacity_bits, colour_r2, fragility, identity_bits, jitter, painted_r2, radial_spectrum, transplant
 from kp.record import write_json
-from kp.skeleton import BODY
-from kp.study import WORK
+from kp.skeleton import find_skeleton
+from kp.study import work
 from kp.truth import load_truth
 from kp.weights import load
 
@@ -33,10 +33,10 @@ VARIANTS = ("full", "skeleton_and_frame", "skeleton_alone")
 class Material:
     """Images and truth for the probes: two frames of every training and of every test clip."""
 
-    def __init__(self):
-        data = laptop().data
+    def __init__(self, config: Config):
+        data, skeleton = config.data, find_skeleton(config.data.skeleton)
         clips = load_clips(data.videos, "train", data.size)
-        truth = load_truth(data.videos, "train", BODY, data.size).of(clips.names)
+        truth = load_truth(data.videos, "train", skeleton, data.size).of(clips.names)
         per_clip = len(clips.frames[0][::16])
         self.images = torch.stack([to_images(f[::16]) for f in clips.frames]).flatten(0, 1)
         self.keypoints = truth.keypoints[:, ::16].flatten(0, 1)
@@ -44,6 +44,7 @@ class Material:
         self.clip = torch.arange(len(clips)).repeat_interleave(per_clip)
         # the last fifth of the clips: every person has others among the first four fifths
         self.held_out = self.clip >= len(clips) * 4 // 5
+        self.names = truth.appearance_names
         self.colours = truth.appearance.repeat_interleave(per_clip, 0)
         test = load_test(data)
         self.test_images, self.test_keypoints = test.images[:, ::4].flatten(0, 1), test.keypoints[:, ::4].flatten(0, 1)
@@ -62,12 +63,12 @@ class Material:
         if shuffled:
             order = torch.randperm(len(identity), generator=torch.Generator().manual_seed(seed))
             identity, colours = identity[order], colours[order]
-        r2 = colour_r2(inputs, colours, test_inputs, self.test_colours, steps, seed)
+        r2 = colour_r2(inputs, colours, test_inputs, self.test_colours, self.names, steps, seed)
         bits, accuracy = identity_bits(inputs, identity, self.held_out, self.clip, steps, seed)
         return {"colour_r2": r2, "identity_bits": bits, "identity_accuracy": accuracy}
 
 
-def references(material: Material, draw, rebuild_steps: int, probe_steps: int, seed: int) -> dict:
+def references(material: Material, config: Config, draw, rebuild_steps: int, probe_steps: int, seed: int) -> dict:
     """What the image itself, true skeletons and true skeletons with jitter give away; and the control with shuffled labels."""
     true, test_true = draw(material.keypoints), draw(material.test_keypoints)
     both = lambda a, b: material.rebuilt(a, b, rebuild_steps, seed)[0] | material.attributes(a, b, probe_steps, seed)
@@ -76,12 +77,12 @@ def references(material: Material, draw, rebuild_steps: int, probe_steps: int, s
         "true skeletons": both(true, test_true),
         "image, labels shuffled": material.attributes(material.images, material.test_images, probe_steps, seed, shuffled=True),
     }
-    untrained = Predictor(Model(laptop()).eval(), torch.nn.Identity())
+    untrained = Predictor(Model(config).eval(), torch.nn.Identity())
     with torch.no_grad():
         a, b = (torch.cat([untrained.model.encoder(x) for x in i.split(64)]) for i in (material.images, material.test_images))
     found["y of an untrained Φ"] = both(a, b)
     for pixels in (0.25, 0.5, 1.0):
-        a, b = (draw(jitter(k, pixels, 64, seed)) for k in (material.keypoints, material.test_keypoints))
+        a, b = (draw(jitter(k, pixels, config.data.size, seed)) for k in (material.keypoints, material.test_keypoints))
         found[f"true skeletons, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
     return found
 
@@ -95,7 +96,7 @@ def of_model(material: Material, predictor: Predictor, geometry: float, image: f
         numbers[name]["leak"] = leak(numbers[name]["rebuild_error"], geometry, image)
         numbers[name] |= material.attributes(a, b, probe_steps, seed)
     for pixels in (0.25, 0.5, 1.0):
-        a, b = (predictor.model.draw(jitter(m.keypoints, pixels, 64, seed)) for m in (made, test_made))
+        a, b = (predictor.model.draw(jitter(m.keypoints, pixels, predictor.size, seed)) for m in (made, test_made))
         numbers[f"y*, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
     far = off_skeleton(test_made.redrawn, predictor.model.config.network.sigma)
     residual = test_made.skeleton - test_made.redrawn
@@ -106,21 +107,23 @@ def of_model(material: Material, predictor: Predictor, geometry: float, image: f
     return numbers, pictures
 
 
-def over_time(material: Material, setting: str, steps: int, seed: int, probe_steps: int, short: tuple[float, float]) -> list[dict]:
+def over_time(
+    material: Material, place: Path, setting: str, steps: int, seed: int, probe_steps: int, short: tuple[float, float]
+) -> list[dict]:
     """At each snapshot of a run: colours that probes read off y (and y*), the leak of y, and its loudness off the skeleton.
 
     short: errors of the reconstruction probe after ``SHORT`` steps, on true skeletons and on the image.
     """
     line = []
     stem = f"{setting}_steps{steps}_seed{seed}"
-    files = {int(p.stem.split("_at")[1]): p for p in (WORK / "snapshots").glob(f"{stem}_at*.safetensors")}
-    files[steps] = WORK / "weights" / f"{stem}.safetensors"
+    files = {int(p.stem.split("_at")[1]): p for p in (place / "snapshots").glob(f"{stem}_at*.safetensors")}
+    files[steps] = place / "weights" / f"{stem}.safetensors"
     for step, path in sorted(files.items()):
         predictor = load(path)
         made, test_made = predictor(material.images), predictor(material.test_images)
         row = {"step": step, "rms": rms_amplitude(test_made.skeleton, test_made.redrawn, predictor.model.config.network.sigma)}
         for name, a, b in (("y", made.skeleton, test_made.skeleton), ("y*", made.redrawn, test_made.redrawn)):
-            row[name] = {"colour_r2": colour_r2(a, material.colours, b, material.test_colours, probe_steps, seed)}
+            row[name] = {"colour_r2": colour_r2(a, material.colours, b, material.test_colours, material.names, probe_steps, seed)}
         found, _ = material.rebuilt(made.skeleton, test_made.skeleton, SHORT, seed)
         row["y"] |= {"leak": leak(found["rebuild_error"], *short), "painted_r2": found["painted_r2"]}
         line.append(row)
@@ -164,6 +167,7 @@ def draw_logs(out: Path, material: Material, predictors: dict) -> None:
 
 
 def main(
+    preset: str = "laptop",
     steps: int = 700,
     seeds: tuple[int, ...] = (0, 1, 2),
     out: Path = Path("results/leakage"),
@@ -173,25 +177,27 @@ def main(
     """Measure leakage of the three variants for every seed that has no record in ``out`` yet.
 
     Args:
+        preset: The study's preset: laptop, or faces.
         steps: Steps of the study's runs.
         seeds: Seeds of the study's runs; also those of the probes.
         out: Folder for seed<n>.json, rebuilt.png and log_pictures.png.
         rebuild_steps: Steps of each reconstruction probe.
         probe_steps: Steps of each attribute probe.
     """
-    material = Material()
+    config, place = find_preset(preset)(), work(preset)
+    material = Material(config)
     for seed in seeds:
         path = out / f"seed{seed}.json"
         if path.exists() and (seed != seeds[0] or (out / "log_pictures.png").exists()):
             print(f"{path}: done already")
             continue
-        predictors = {v: load(WORK / "weights" / f"{v}_steps{steps}_seed{seed}.safetensors") for v in VARIANTS}
+        predictors = {v: load(place / "weights" / f"{v}_steps{steps}_seed{seed}.safetensors") for v in VARIANTS}
         if seed == seeds[0]:
             draw_logs(out, material, {find_ablation(v)[0]: p for v, p in predictors.items()})
             if path.exists():
                 continue
         draw = predictors["full"].model.draw
-        known = references(material, draw, rebuild_steps, probe_steps, seed)
+        known = references(material, config, draw, rebuild_steps, probe_steps, seed)
         geometry, image = known["true skeletons"]["rebuild_error"], known["image"]["rebuild_error"]
         ends = ((draw(material.keypoints), draw(material.test_keypoints)), (material.images, material.test_images))
         short = tuple(material.rebuilt(*end, SHORT, seed)[0]["rebuild_error"] for end in ends)
@@ -201,9 +207,9 @@ def main(
         for variant, predictor in tqdm(predictors.items(), desc=f"seed {seed}", unit="model"):
             name = find_ablation(variant)[0]
             models[variant], pictures = of_model(material, predictor, geometry, image, rebuild_steps, probe_steps, seed)
-            models[variant]["over_time"] = over_time(material, variant, steps, seed, probe_steps, short)
+            models[variant]["over_time"] = over_time(material, place, variant, steps, seed, probe_steps, short)
             rebuilt |= {f"{k} of: {name}": v for k, v in pictures.items() if k == "y" or variant == "full"}
-        capacity = {str(p): capacity_bits(len(BODY), 64, p) for p in (0.1, 0.5, 1.0)}
+        capacity = {str(p): capacity_bits(material.keypoints.shape[1], config.data.size, p) for p in (0.1, 0.5, 1.0)}
         write_json(path, {"steps": steps, "seed": seed, "references": known, "models": models, "capacity_bits": capacity})
         if seed == seeds[0]:
             draw_rebuilt(out, material, rebuilt)

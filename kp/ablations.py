@@ -83,11 +83,16 @@ SETTINGS = {
 }
 """Harder videos for the same method."""
 
+FACES = {
+    "rendered_prior": ("poses of other rendered faces", _with(data={"prior": "matched"})),
+}
+"""For the preset faces."""
+
 ALL = ABLATIONS | RECIPES | FEATURES | PRIORS | REMEDIES | SETTINGS
 
 
 def find_ablation(name: str) -> tuple[str, Callable[[Config], Config]]:
     """(description, Config → Config) of a named departure; KpError lists those there are."""
-    if name not in ALL:
-        raise KpError(f"unknown ablation '{name}'; use some of: {', '.join(ALL)}")
-    return ALL[name]
+    if name not in ALL | FACES:
+        raise KpError(f"unknown ablation '{name}'; use some of: {', '.join(ALL | FACES)}")
+    return (ALL | FACES)[name]

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from kp.fit import fit
 from kp.predict import Predictor
 
-COLOURS = ("top", "bottom", "shoes", "skin", "hair")
-
 
 def small_network(channels: int, outputs: int) -> nn.Sequential:
     """Four convolutions of stride 2, the mean over the picture, one linear layer: (n, channels, s, s) → (n, outputs)."""
@@ -84,10 +82,11 @@ def colour_r2(
     colours: Float[Tensor, "n 5 3"],
     test_inputs: Float[Tensor, "m c s s"],
     test_colours: Float[Tensor, "m 5 3"],
+    names: tuple[str, ...],
     steps: int = 300,
     seed: int = 0,
 ) -> dict[str, float]:
-    """R² of the colours (top, bottom, shoes, skin, hair) that a probe reads off pictures of people it has not seen.
+    """R² of the five named colours (top, hair, …) that a probe reads off pictures of people it has not seen.
 
     1: the colour is read exactly; 0: no better than the training people's mean colour; below 0: worse, misled by what it learnt.
     """
@@ -98,7 +97,7 @@ def colour_r2(
     made = (read(test_inputs) * deviation + mean).view(-1, 5, 3)
     missed = ((made - test_colours) ** 2).sum((0, 2))
     total = ((mean.view(5, 3) - test_colours) ** 2).sum((0, 2))
-    return dict(zip(COLOURS, (1 - missed / total).tolist(), strict=True))
+    return dict(zip(names, (1 - missed / total).tolist(), strict=True))
 
 
 def painted_r2(made: Float[Tensor, "n 3 s s"], images: Float[Tensor, "n 3 s s"], keypoints: Float[Tensor, "n k 2"]) -> dict[str, float]:

@@ -31,7 +31,7 @@ from kp.state import State
 from kp.train import train
 from kp.weights import save_weights
 
-WORK = Path("runs/study")  # checkpoints, weights, snapshots and logs; records go to --out
+WORK = Path("runs/study")  # and its subfolders for presets other than laptop; records go to --out
 
 
 def study_config(setting: str, preset: str, seed: int, steps: int, precision: str) -> Config:
@@ -40,6 +40,11 @@ def study_config(setting: str, preset: str, seed: int, steps: int, precision: st
     _, change = find_ablation(setting)
     rates = replace(base.optimizer, steps=steps or base.optimizer.steps, precision=precision)
     return change(replace(base, optimizer=rates, seed=seed))
+
+
+def work(preset: str) -> Path:
+    """Where the runs of a preset leave checkpoints, weights, snapshots and logs."""
+    return WORK if preset == "laptop" else WORK / preset
 
 
 def record_path(out: Path, setting: str, seed: int) -> Path:
@@ -92,12 +97,13 @@ def shared_regressor(config: Config) -> Path:
 def run_one(setting: str, config: Config, out: Path, preset: str, snapshots: tuple[int, ...] = ()) -> None:
     """Train (or go on with) one run of ``preset``, evaluate it on the test people and write its record to ``out``."""
     name, _ = find_ablation(setting)
-    folder = WORK / f"{setting}_steps{config.optimizer.steps}_seed{config.seed}"
+    place, run = work(preset), f"{setting}_steps{config.optimizer.steps}_seed{config.seed}"
+    folder = place / run
     poses = open_prior(config.data, config.seed)
 
     def snapshot(state: State) -> None:
         if state.step in snapshots:
-            save_weights(Predictor(state.model, state.first_regressor), WORK / "snapshots" / f"{folder.name}_at{state.step}.safetensors")
+            save_weights(Predictor(state.model, state.first_regressor), place / "snapshots" / f"{run}_at{state.step}.safetensors")
 
     state = train(config, folder, None, poses, pretrained=shared_regressor(config), on_step=snapshot)
     predictor, test = Predictor.of(state), load_test(config.data)
@@ -119,7 +125,7 @@ def run_one(setting: str, config: Config, out: Path, preset: str, snapshots: tup
         "command": f"kp study {setting} --preset {preset} --seeds {config.seed} --steps {rates.steps} --precision {rates.precision}",
     }
     write_json(record_path(out, setting, config.seed), numbers)
-    save_weights(predictor, WORK / "weights" / f"{folder.name}.safetensors")
+    save_weights(predictor, place / "weights" / f"{run}.safetensors")
     shutil.rmtree(folder)
     print(f"{name}, seed {config.seed}: error {scores.raw:.2f} %", flush=True)
 
@@ -143,13 +149,14 @@ def run_study(
     print(f"{len(jobs)} runs: {len(jobs) - len(todo)} have records already, {len(todo)} to do", flush=True)
     if len(jobs) == 1 and todo:
         return run_one(todo[0][0], jobs[todo[0]], out, preset, snapshots)
-    WORK.mkdir(parents=True, exist_ok=True)
+    logs = work(preset)
+    logs.mkdir(parents=True, exist_ok=True)
     threads = max(1, torch.get_num_threads() // workers)
 
     def launch(setting: str, seed: int) -> bool:
         command = [sys.executable, "-m", "kp.cli", "study", setting, "--seeds", str(seed), "--out", str(out), "--preset", preset]
         command += ["--steps", str(steps), "--precision", precision, "--snapshots", *map(str, snapshots)]
-        with open(WORK / f"{setting}_seed{seed}.log", "a") as log:
+        with open(logs / f"{setting}_seed{seed}.log", "a") as log:
             return subprocess.run(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": str(threads)}).returncode == 0
 
     failed = []
@@ -159,8 +166,8 @@ def run_study(
             bar.update()
             if not future.result():
                 failed.append("{}_seed{}".format(*futures[future]))
-                bar.write(f"failed: {failed[-1]} (see {WORK / failed[-1]}.log)")
+                bar.write(f"failed: {failed[-1]} (see {logs / failed[-1]}.log)")
     if failed:
         raise KpError(
-            f"{len(failed)} runs failed: {', '.join(sorted(failed))}; their logs are in {WORK}; the same command tries them again"
+            f"{len(failed)} runs failed: {', '.join(sorted(failed))}; their logs are in {logs}; the same command tries them again"
         )

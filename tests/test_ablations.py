@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from kp.ablations import ALL, find_ablation
-from kp.config import Method, laptop
+from kp.ablations import ALL, FACES, find_ablation
+from kp.config import Method, faces, laptop
 from kp.errors import KpError
 
 
@@ -14,6 +14,12 @@ def test_every_ablation_changes_something_but_full(name):
     preset = laptop()
     fast = replace(preset, optimizer=replace(preset.optimizer, precision="bfloat16"))
     assert description and (change(fast) == fast) == (name == "full")
+
+
+@pytest.mark.parametrize("name", [*FACES])
+def test_every_setting_of_faces_changes_something(name):
+    description, change = find_ablation(name)
+    assert description and change(faces()) != faces()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from kp.probes import (
     transplant,
 )
 
+NAMES = ("top", "bottom", "shoes", "skin", "hair")
+
 
 def painted(colours, seed):
     """Noise pictures (n, 3, 16, 16), tinted by one colour each."""
@@ -34,14 +36,14 @@ def colours():
 
 def test_a_colour_that_is_there_is_found_and_others_are_not(colours):
     seen, unseen = colours
-    found = colour_r2(painted(seen[:, 0], 1), seen, painted(unseen[:, 0], 2), unseen, steps=150)
+    found = colour_r2(painted(seen[:, 0], 1), seen, painted(unseen[:, 0], 2), unseen, NAMES, steps=150)
     assert list(found) == ["top", "bottom", "shoes", "skin", "hair"]
     assert found["top"] > 0.8 and all(found[k] < 0.1 for k in ("bottom", "shoes", "skin", "hair"))
 
 
 def test_faint_colours_are_found_too(colours):
     seen, unseen = colours
-    found = colour_r2(1e-3 * painted(seen[:, 0], 1), seen, 1e-3 * painted(unseen[:, 0], 2), unseen, steps=150)
+    found = colour_r2(1e-3 * painted(seen[:, 0], 1), seen, 1e-3 * painted(unseen[:, 0], 2), unseen, NAMES, steps=150)
     assert found["top"] > 0.8
 
 
@@ -69,7 +71,7 @@ def test_identity_that_is_not_there_gives_none():
 def test_probes_repeat(colours):
     seen, unseen = colours
     before = torch.get_rng_state()
-    one, two = (colour_r2(painted(seen[:, 0], 1), seen, painted(unseen[:, 0], 2), unseen, steps=3) for _ in range(2))
+    one, two = (colour_r2(painted(seen[:, 0], 1), seen, painted(unseen[:, 0], 2), unseen, NAMES, steps=3) for _ in range(2))
     assert one == two and torch.equal(before, torch.get_rng_state())
 
 

@@ -43,14 +43,14 @@ def test_a_run_leaves_a_record(place, tiny):
     assert record["curves"]["step"] == [4] and record["provenance"]["torch"] and record["data_checksum"] == checksum(tiny)
     assert record["command"] == "kp study full --preset smoke --seeds 0 --steps 4 --precision float32"
     assert 0 < record["nearest_prior_pose"] < 50
-    names = sorted(p.relative_to(place / "work").as_posix() for p in (place / "work").rglob("*.safetensors"))
+    names = sorted(p.relative_to(place / "work" / "smoke").as_posix() for p in (place / "work" / "smoke").rglob("*.safetensors"))
     assert names == [
         "snapshots/full_steps4_seed0_at2.safetensors",
         "snapshots/full_steps4_seed0_at4.safetensors",
         "weights/full_steps4_seed0.safetensors",
     ]
-    assert load(place / "work" / names[2]).model.config.seed == 0
-    assert not (place / "work" / "full_steps4_seed0").exists()  # the checkpoint is not kept
+    assert load(place / "work" / "smoke" / names[2]).model.config.seed == 0
+    assert not (place / "work" / "smoke" / "full_steps4_seed0").exists()  # the checkpoint is not kept
 
 
 def test_what_has_a_record_is_skipped(place, capsys):

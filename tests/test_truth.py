@@ -21,6 +21,7 @@ def test_load_truth(tiny):
     truth = load_truth(tiny, "train", BODY, 48)
     assert truth.names == ["000", "001", "002"] and truth.identity.tolist() == [0, 1, 2]
     assert truth.keypoints.shape == (3, FRAMES, 17, 2) and truth.appearance.shape == (3, 5, 3)
+    assert truth.appearance_names == ("top", "bottom", "shoes", "skin", "hair")
     torch.testing.assert_close(truth.keypoints[1], from_pixels(torch.from_numpy(moving_box(48, FRAMES, 1)[2]), 48))
 
 

@@ -81,6 +81,7 @@ def make_set(root: Path, size: int = 48, frames: int = FRAMES) -> Path:
                 truth[key].append(value)
         (root / "truth").mkdir(exist_ok=True)
         columns = {k: np.stack(v) for k, v in truth.items()}
+        columns["appearance_names"] = np.array(["top", "bottom", "shoes", "skin", "hair"])
         np.savez_compressed(root / "truth" / f"{split}.npz", **columns, joint_names=np.array(JOINTS), frame_size=np.array(size))
     with open(root / "clips.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

@@ -125,8 +125,8 @@ def test_the_right_hip_changes_sides_when_the_back_is_turned():
         ("people", "matched", 20_000, BOTH),
         ("people", "other", 20_000, {"deepmimic"}),
         ("circle", "matched", 10_000, BOTH),
-        ("faces", "matched", 20_000, {"rendered"}),
-        ("faces", "photographs", 20_000, {"photographs"}),
+        ("faces", "matched", 7_000, {"rendered"}),
+        ("faces", "photographs", 7_000, {"photographs"}),
     ],
 )
 def test_priors(name, prior, count, sources):

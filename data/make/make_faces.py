@@ -19,7 +19,7 @@ CLIPS = {"train": 200, "val": 30, "test": 60}
 IDENTITIES = {"train": 50, "val": 10, "test": 20, "prior": 30}
 FIRST_IDENTITY = {"train": 0, "val": 50, "test": 60, "prior": 80}
 FIELD_OF_VIEW = 20.0  # degrees
-POSES, POSES_A_CLIP = 20_000, 8
+POSES, POSES_A_CLIP, DECIMALS = 7_000, 8, 1
 OPEN_FACED = ("short01", "short02", "short04", "afro01", "ponytail01", "long01")  # the others cover an eye
 
 
@@ -95,9 +95,9 @@ def main() -> None:
     jobs.sort(key=lambda j: (j[1], j[2] % IDENTITIES[j[1]]))  # one head after another: they are cached
     with multiprocessing.Pool(2) as pool:
         rows = list(tqdm(pool.imap(film, jobs, chunksize=4), total=len(jobs), desc="clips", unit="clip"))
-    write_tables(args.out, list(CLIPS), rows, ["source"], APPEARANCE, common)
-    write_prior(args.out, "matched", *draw_matched(), common)
-    write_prior(args.out, "photographs", *sample_photographs(POSES, SIZE, np.random.default_rng([SEED, 9])), common)
+    write_tables(args.out, list(CLIPS), rows, ["source"], APPEARANCE, common, DECIMALS)
+    write_prior(args.out, "matched", *draw_matched(), common, DECIMALS)
+    write_prior(args.out, "photographs", *sample_photographs(POSES, SIZE, np.random.default_rng([SEED, 9])), common, DECIMALS)
     write_sums(args.out)
 
 

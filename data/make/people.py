@@ -265,7 +265,7 @@ class Body:
         rotation = rotation.astype(np.float32)
         return [_skin(r, p["bones"], p["weights"], rotation, offset) for r, p in zip(rest, self.parts, strict=True)]
 
-    def appearance(self, names: tuple = APPEARANCE) -> np.ndarray:
+    def appearance(self, wanted: tuple = APPEARANCE) -> np.ndarray:
         """Mean sRGB colour of the named parts, (n, 3) in [0, 1], over the texels that are worn."""
         colours = {}
         waist = self.heads[self.index["spine05"]][2]
@@ -284,4 +284,4 @@ class Body:
                 w = weight * chosen
                 linear = (texel[:, :3] * w[:, None]).sum(0) / max(w.sum(), 1e-9)
                 colours[name] = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clip(1e-9) ** (1 / 2.4) - 0.055)
-        return np.stack([colours[k] for k in names])
+        return np.stack([colours[k] for k in wanted])

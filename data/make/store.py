@@ -16,8 +16,8 @@ def write_clip(out: Path, split: str, name: str, images: list, covers: list) -> 
     write_video(out / "masks" / split / f"{name}.mp4", np.repeat(to_bytes(covers)[..., None], 3, -1), 28)
 
 
-def write_tables(out: Path, splits: list, rows: list, listed: list, appearance: tuple, common: dict) -> None:
-    """clips.csv with the columns ``listed``, and truth/<split>.npz. ``common``: what truth and priors share."""
+def write_tables(out: Path, splits: list, rows: list, listed: list, appearance: tuple, common: dict, decimals: int = 2) -> None:
+    """clips.csv with the columns ``listed``, and truth/<split>.npz. ``common``: as in the priors; keypoints to ``decimals`` of a pixel."""
     rows = sorted(rows, key=lambda r: (splits.index(r["split"]), r["clip"]))
     with open(out / "clips.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, ["split", "clip", *listed], extrasaction="ignore", lineterminator="\n")
@@ -27,15 +27,15 @@ def write_tables(out: Path, splits: list, rows: list, listed: list, appearance: 
     for split in splits:
         own = [r for r in rows if r["split"] == split]
         columns = {k: np.stack([r[k] for r in own]) for k in ("clip", "keypoints", "identity", "appearance", "turned", "elevation")}
-        columns["keypoints"] = columns["keypoints"].astype(np.float32).round(2)
+        columns["keypoints"] = columns["keypoints"].astype(np.float32).round(decimals)
         for k in ("appearance", "turned", "elevation"):
             columns[k] = columns[k].astype(np.float32).round(3)
         np.savez_compressed(out / "truth" / f"{split}.npz", appearance_names=np.array(appearance), **columns, **common)
 
 
-def write_prior(out: Path, name: str, keypoints: list, sources: list, common: dict) -> None:
+def write_prior(out: Path, name: str, keypoints: list, sources: list, common: dict, decimals: int = 2) -> None:
     (out / "priors").mkdir(exist_ok=True)
-    poses = np.stack(keypoints).astype(np.float32).round(2)
+    poses = np.stack(keypoints).astype(np.float32).round(decimals)
     np.savez_compressed(out / "priors" / f"{name}.npz", keypoints=poses, source=np.array(sources), **common)
 
 

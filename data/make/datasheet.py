@@ -106,10 +106,10 @@ def landmarks() -> None:
     axes[0].imshow(image.clip(0, 1))
     axes[1].plot(*mean.T, "o", color="#bbb", ms=7, label="the model's 71 points")
     axes[1].invert_yaxis()
-    for axis, marks in zip(axes, (camera.project(points)[0], to_300w(mean[None])[0]), strict=True):
+    for axis, marks, ink in zip(axes, (camera.project(points)[0], to_300w(mean[None])[0]), ("#ffd84d", "black"), strict=True):
         axis.plot(*marks.T, ".", color="#d02020", ms=4, label="300-W's 68 points")
         for number, (x, y) in enumerate(marks):
-            axis.annotate(str(number), (x, y), xytext=(2, 2), textcoords="offset points", fontsize=6)
+            axis.annotate(str(number), (x, y), xytext=(2, 2), textcoords="offset points", fontsize=6, color=ink)
         axis.set_aspect("equal")
         axis.axis("off")
     axes[1].legend(frameon=False, fontsize=7, loc="lower right")

@@ -9,12 +9,13 @@ import numpy as np
 from head import APPEARANCE, Head, express, turn
 from people import sample_identity
 from photographs import sample_photographs
-from raster import Camera, render
+from raster import render
 from room import light_room, paint_room
+from shot import DRAWN, frame
 from store import write_clip, write_prior, write_sums, write_tables
 from tqdm import tqdm
 
-SEED, SIZE, FRAMES, DRAWN = 0, 128, 32, 384
+SEED, SIZE, FRAMES = 0, 128, 32
 CLIPS = {"train": 200, "val": 30, "test": 60}
 IDENTITIES = {"train": 50, "val": 10, "test": 20, "prior": 30}
 FIRST_IDENTITY = {"train": 0, "val": 50, "test": 60, "prior": 80}
@@ -41,14 +42,7 @@ def act(person: Head, rng: np.random.Generator, frames: int):
     rotation, position = person.pose(turned)
     points = person.landmarks(expression, rotation, position)
     azimuth, elevation = rng.uniform(-10, 10), rng.uniform(-5, 10)
-    a, e = np.radians(azimuth), np.radians(elevation)
-    towards = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
-    centre = (points.min((0, 1)) + points.max((0, 1))) / 2
-    probe = Camera.looking(centre + towards, centre, FIELD_OF_VIEW, DRAWN)
-    flat = (points - centre).reshape(-1, 3) @ probe.axes.T
-    centre = centre + (flat[:, :2].min(0) + flat[:, :2].max(0)) / 2 @ probe.axes[:2]
-    radius = np.ptp(flat[:, :2], axis=0).max() / 2 / rng.uniform(0.66, 0.8)
-    camera = Camera.looking(centre + radius / np.tan(np.radians(FIELD_OF_VIEW / 2)) * towards, centre, FIELD_OF_VIEW, DRAWN)
+    camera = frame(points, azimuth, elevation, FIELD_OF_VIEW, rng.uniform(0.66, 0.8))
     pixels, _ = camera.project(points)
     faces = np.degrees(np.arctan2(-turned[:, 0, 1], turned[:, 1, 1]))  # yaw of the head, from straight ahead
     return expression, rotation, position, camera, pixels / (DRAWN // SIZE) - 0.5, azimuth - faces, azimuth, elevation

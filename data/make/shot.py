@@ -29,6 +29,19 @@ def _smooth(path: np.ndarray, width: int = 9) -> np.ndarray:
     return np.stack([np.convolve(padded[:, k], np.ones(width) / width, "valid") for k in range(path.shape[1])], 1)
 
 
+def frame(points: np.ndarray, azimuth: float, elevation: float, field_of_view: float, fill: float) -> Camera:
+    """The camera at these angles (degrees) in whose picture the box of all points (T, K, 3) is centred and fills the share ``fill``."""
+    a, e = np.radians(azimuth), np.radians(elevation)
+    towards = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
+    centre = (points.min((0, 1)) + points.max((0, 1))) / 2
+    probe = Camera.looking(centre + towards, centre, field_of_view, DRAWN)
+    flat = (points - centre).reshape(-1, 3) @ probe.axes.T
+    centre = centre + (flat[:, :2].min(0) + flat[:, :2].max(0)) / 2 @ probe.axes[:2]
+    radius = np.ptp(flat[:, :2], axis=0).max() / 2 / fill
+    distance = radius / np.tan(np.radians(field_of_view / 2))
+    return Camera.looking(centre + distance * towards, centre, field_of_view, DRAWN)
+
+
 def shoot(body: Body, pose: dict, root: np.ndarray, facing: np.ndarray, rng, videos: VideoSet, whole: bool) -> Shot:
     """Remove the travel, then frame the person.
 
@@ -46,15 +59,7 @@ def shoot(body: Body, pose: dict, root: np.ndarray, facing: np.ndarray, rng, vid
     every = whole and videos.turn < 180
     low, high = (facing.max(), facing.min()) if every else [facing[rng.integers(len(facing))]] * 2
     azimuth, elevation = rng.uniform(low - videos.turn, high + videos.turn), rng.uniform(3, 14)
-    a, e = np.radians(azimuth), np.radians(elevation)
-    towards = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
-    centre = (joints.min((0, 1)) + joints.max((0, 1))) / 2
-    probe = Camera.looking(centre + towards, centre, FIELD_OF_VIEW, DRAWN)
-    flat = (joints - centre).reshape(-1, 3) @ probe.axes.T
-    centre = centre + (flat[:, :2].min(0) + flat[:, :2].max(0)) / 2 @ probe.axes[:2]
-    radius = np.ptp(flat[:, :2], axis=0).max() / 2 / rng.uniform(0.76, 0.86)
-    distance = radius / np.tan(np.radians(FIELD_OF_VIEW / 2))
-    camera = Camera.looking(centre + distance * towards, centre, FIELD_OF_VIEW, DRAWN)
+    camera = frame(joints, azimuth, elevation, FIELD_OF_VIEW, rng.uniform(0.76, 0.86))
     pixels, _ = camera.project(joints)
     turned = (azimuth - facing + 180) % 360 - 180
     return Shot(rotation, position, camera, azimuth, elevation, turned, pixels / (DRAWN // videos.size) - 0.5)

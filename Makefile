@@ -34,7 +34,7 @@ unit: $(READY)
 smoke: $(READY) ## the notebooks with tiny settings, into results/smoke
 	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke ablation_steps=6 probe_steps=5
 
-faces: $(READY) ## train, ablate and visualise faces, into results/faces (about 20 minutes on two cores)
+faces: $(READY) ## train, ablate and visualise faces, into results/faces
 	$(SNAKEMAKE) dataset --config dataset=faces name=faces
 
 notebooks: smoke

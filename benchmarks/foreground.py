@@ -9,6 +9,7 @@ import tyro
 from kp.clips import load_clips
 from kp.foreground import moving
 from kp.record import write_json
+from kp.retrieval import BLACK
 from kp.study import checksum
 
 
@@ -23,7 +24,7 @@ def main(videos: Path = Path("data/people"), masks: Path = Path("runs/masks/peop
     filmed = load_clips(videos, "test", 64, background=True)
     true, found = (load_clips(videos, "test", 64, masks=m).frames for m in (None, masks))
     # a masked pixel is black; a true one is rarely black under the mask, and the same for both
-    subject = [torch.stack([f.amax(-1) > 2 for f in frames]) for frames in (true, found)]
+    subject = [torch.stack([f.amax(-1) > BLACK for f in frames]) for frames in (true, found)]
     alone = torch.stack([moving(frames) for frames in filmed.frames])
 
     def agreement(guess) -> dict:

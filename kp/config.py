@@ -244,7 +244,7 @@ PRESETS = {"smoke": smoke, "laptop": laptop, "paper": paper, "faithful": faithfu
 
 DATASETS = {
     "people": ({"videos": Path("data/people")}, {}),
-    "circle": ({"videos": Path("data/circle"), "prior": "matched"}, {}),
+    "circle": ({"videos": Path("data/circle")}, {}),
     "faces": ({"videos": Path("data/faces"), "prior": "photographs", "skeleton": "face"}, {"sigma": 0.15}),
 }
 """What a shipped set changes in a configuration's data and network."""

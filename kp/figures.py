@@ -13,6 +13,7 @@ from kp.coordinates import to_pixels
 from kp.skeleton import Skeleton
 
 LEFT, RIGHT, MIDDLE = "#3b8eea", "#e5484d", "#f5c518"  # the subject's left is blue, right is red
+MANY = 40  # edges from which on poses are drawn with thinner lines
 WORSE, BETTER = "#b5483a", "#2f7d5b"
 LINES = ("#2b5d8a", "#d08a1d", "#7a4b94", "#2f7d5b", "#b5483a")
 STYLE = {
@@ -43,13 +44,18 @@ def as_picture(image: Float[Tensor, "c h w"]) -> np.ndarray:
     return array if array.shape[2] == 3 else array[..., 0]
 
 
+def edge_colours(skeleton: Skeleton) -> list[tuple[tuple[int, int], str]]:
+    """Each edge, as indices, with its colour: the subject's right red, left blue, middle yellow."""
+    left, right = ({skeleton.index(pair[i]) for pair in skeleton.mirror_pairs} for i in (0, 1))
+    colour = lambda edge: LEFT if left & set(edge) else RIGHT if right & set(edge) else MIDDLE
+    return [(edge, colour(edge)) for edge in skeleton.edge_indices]
+
+
 def draw_pose(axis, keypoints: Float[Tensor, "k 2"], skeleton: Skeleton, size: int, width: float = 1.6) -> None:
     """Draw a pose over an image of ``size`` pixels a side: right red, left blue, middle yellow; many edges, thinner lines."""
     points = to_pixels(keypoints.detach().cpu(), size).numpy()
-    left, right = ({skeleton.index(pair[i]) for pair in skeleton.mirror_pairs} for i in (0, 1))
-    width = width if len(skeleton.edges) < 40 else width / 2
-    for edge in skeleton.edge_indices:
-        colour = LEFT if left & set(edge) else RIGHT if right & set(edge) else MIDDLE
+    width = width if len(skeleton.edges) < MANY else width / 2
+    for edge, colour in edge_colours(skeleton):
         axis.plot(*points[list(edge)].T, color=colour, lw=width, solid_capstyle="round")
 
 

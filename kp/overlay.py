@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageColor, ImageDraw
 
 from kp.clips import write_video
-from kp.figures import LEFT, MIDDLE, RIGHT
+from kp.figures import MANY, edge_colours
 from kp.skeleton import Skeleton
 
 LEAST = 320  # pixels of the shorter side: smaller frames are enlarged by a whole number
@@ -22,17 +22,15 @@ def draw_poses(
     number; an odd row or column at the end is left out, since H.264 takes even sizes only.
     """
     zoom = -(-LEAST // min(frames.shape[1:3])) if min(frames.shape[1:3]) < LEAST else 1
-    left, right = ({skeleton.index(pair[i]) for pair in skeleton.mirror_pairs} for i in (0, 1))
-    many = len(skeleton.edges) >= 40
-    drawn = []
+    per_line = 120 if len(skeleton.edges) < MANY else 320  # pixels of the frame for one of the line
+    colours, drawn = [(edge, ImageColor.getrgb(colour)) for edge, colour in edge_colours(skeleton)], []
     for frame, pose in zip(frames, keypoints, strict=True):
         height, width = frame.shape[0] * zoom, frame.shape[1] * zoom
         image = Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC)
         pen, points = ImageDraw.Draw(image), (pose + 0.5) * zoom - 0.5
-        thick = max(1, round(min(height, width) / (320 if many else 120)))
-        for edge in skeleton.edge_indices:
-            colour = LEFT if left & set(edge) else RIGHT if right & set(edge) else MIDDLE
-            pen.line([tuple(p) for p in points[list(edge)].tolist()], ImageColor.getrgb(colour), thick)
+        thick = max(1, round(min(height, width) / per_line))
+        for edge, colour in colours:
+            pen.line([tuple(p) for p in points[list(edge)].tolist()], colour, thick)
         drawn.append(np.asarray(image)[: height // 2 * 2, : width // 2 * 2])
     return np.stack(drawn)
 

@@ -5,7 +5,7 @@ On black, a person's outline is given: the prior pose whose thick drawing fits i
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from kp.clips import Clips, to_images
@@ -27,14 +27,27 @@ def nearest_prior(images: Float[Tensor, "n 3 s s"], poses: Poses, skeleton: Skel
     images: subjects on black, in [-1, 1]. Returns keypoints (x, y) in [-1, 1]. Both pictures are compared at
     32 × 32, as vectors of mean 0 and length 1. KpError if the images show a background.
     """
+    return poses.keypoints[_nearest(images, _drawings(poses, skeleton))]
+
+
+def _unit(pictures: Tensor) -> Float[Tensor, "n p"]:
+    """Pictures as vectors of mean 0 and length 1."""
+    return F.normalize(pictures.flatten(1) - pictures.flatten(1).mean(1, keepdim=True))
+
+
+def _drawings(poses: Poses, skeleton: Skeleton) -> list[Tensor]:
+    """The poses' thick drawings as columns, 256 at a time."""
+    draw = lambda p: render_skeleton(p, skeleton.edge_indices, TEMPLATE, THICKNESS, "gaussian")
+    return [_unit(draw(p)).T for p in poses.keypoints.split(256)]
+
+
+def _nearest(images: Float[Tensor, "n 3 s s"], drawings: list[Tensor]) -> Int[Tensor, " n"]:
+    """Which drawing correlates best with each image's silhouette."""
     silhouette = ((images.amax(1, keepdim=True) + 1) * 127.5 > BLACK).to(images.dtype)
     if silhouette.mean() > 1 - BLACK_SHARE:
         raise KpError("images show a background, but silhouettes need subjects on black; load the clips with background=False")
-    unit = lambda x: F.normalize(x.flatten(1) - x.flatten(1).mean(1, keepdim=True))
-    seen = unit(F.interpolate(silhouette, (TEMPLATE, TEMPLATE), mode="bilinear", antialias=True, align_corners=False))
-    draw = lambda p: render_skeleton(p, skeleton.edge_indices, TEMPLATE, THICKNESS, "gaussian")
-    likeness = torch.cat([seen @ unit(draw(p)).T for p in poses.keypoints.split(256)], 1)
-    return poses.keypoints[likeness.argmax(1)]
+    seen = _unit(F.interpolate(silhouette, (TEMPLATE, TEMPLATE), mode="bilinear", antialias=True, align_corners=False))
+    return torch.cat([seen @ columns for columns in drawings], 1).argmax(1)
 
 
 def weigh_prior(poses: Poses, clips: Clips, skeleton: Skeleton) -> Poses:
@@ -44,5 +57,6 @@ def weigh_prior(poses: Poses, clips: Clips, skeleton: Skeleton) -> Poses:
     :func:`nearest_prior` if not.
     """
     frames = torch.cat([f[::WEIGHED_EVERY] for f in clips.frames])
-    found = torch.cat([nearest_prior(to_images(part), poses, skeleton) for part in frames.split(1024)])
-    return Poses(found, [""] * len(found))
+    drawings = _drawings(poses, skeleton)
+    found = torch.cat([_nearest(to_images(part), drawings) for part in frames.split(1024)])
+    return Poses(poses.keypoints[found], [""] * len(found))

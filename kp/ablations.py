@@ -33,6 +33,7 @@ RECIPES = {
     "official_init": ("the official initialisation", _with(network={"official_init": True})),
     "constant_rate": ("constant rates: Φ, Ψ, D 0.0002, η 0.0001", _with(optimizer={"schedule": "constant", "lr": 2e-4})),
     "full_precision": ("float32 throughout", _with(optimizer={"precision": "float32"})),
+    "moved": ("frames and poses turned, scaled, shifted", _with(data={"move": True})),
     "gaussian_profile": ("drawn with a Gaussian profile", _with(network={"profile": "gaussian"})),
 }
 """Choices of our recipe, each taken back to the official one or changed."""
@@ -75,6 +76,7 @@ REMEDIES = {
 SETTINGS = {
     "background": ("with backgrounds", _with(data={"background": True})),
     "background_motion": ("with backgrounds, moving pixels count more", _with(data={"background": True}, loss={"motion": 4.0})),
+    "background_moved": ("… frames and poses turned, scaled, shifted", _with(data={"background": True, "move": True})),
     "size_128": ("at 128 pixels", _with(data={"size": 128})),
     "motion_masks": ("masks found by motion (kp masks)", _with(data={"masks": Path("runs/masks/people")})),
     "circle": ("cameras all around", _with(data={"videos": Path("data/circle")})),
@@ -89,6 +91,7 @@ FACES = {
 """For the preset faces."""
 
 ALL = ABLATIONS | RECIPES | FEATURES | PRIORS | REMEDIES | SETTINGS
+"""For people; FACES, ABLATIONS, RECIPES and FEATURES are for faces."""
 
 
 def find_ablation(name: str) -> tuple[str, Callable[[Config], Config]]:

@@ -216,11 +216,17 @@ def study(
     run_study(list(settings), list(seeds), out, preset, steps, precision, workers, snapshots)
 
 
-def settings() -> None:
-    """List the names that kp study takes, one a line."""
-    from kp.ablations import ALL
+def settings(preset: str = "laptop") -> None:
+    """List the names that kp study takes, one a line.
 
-    print("\n".join(ALL))
+    Args:
+        preset: Those that make sense with this preset: faces have fewer than people.
+    """
+    from kp.ablations import ABLATIONS, ALL, FACES, FEATURES, RECIPES
+    from kp.config import find_preset
+
+    find_preset(preset)
+    print("\n".join(ABLATIONS | RECIPES | FEATURES | FACES if preset == "faces" else ALL))
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ finds whole people. Where it sees none, the background comes to light, and what 
 network learns from that. Pathak et al., "Learning features by watching objects move", CVPR 2017, learnt so from motion, too.
 """
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,10 +78,23 @@ def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed:
     """Learn from the train clips of a video set what moves; write <out>/<split>/<clip>.mp4 for every clip; returns how many.
 
     Learnt and found at ``size``, written at the size of the videos, white on the subject, as :func:`kp.clips.load_clips`
-    reads them. KpError as from it, if hardly anything moves, or if ``out`` holds masks already.
+    reads them. ``out`` appears whole, at the end; until then the masks are in <out>.part. KpError as from load_clips, if hardly
+    anything moves, if ``out`` holds files already, or if it cannot be written.
     """
-    if any(out.glob("*/*.mp4")):
-        raise KpError(f"{out}: holds masks already; delete it or choose another folder")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise KpError(f"{out}: is in use already; delete it or choose another folder with --out")
+    part = out.with_name(out.name + ".part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        count = _write_masks(videos, part, size, steps, seed)
+        part.rename(out)
+    except OSError as error:
+        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    return count
+
+
+def _write_masks(videos: Path, out: Path, size: int, steps: int, seed: int) -> int:
     net = train_foreground(load_clips(videos, "train", size, background=True), steps, seed)
     paths = sorted((videos / "videos").glob("*/*.mp4"))
     for path in tqdm(paths, desc="masks", unit="clip"):

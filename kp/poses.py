@@ -13,6 +13,7 @@ from torch import Tensor
 from kp.config import Data
 from kp.coordinates import from_pixels, resize_pixels
 from kp.errors import KpError
+from kp.similarity import draw_similarity
 from kp.skeleton import Skeleton, check_joints, find_skeleton
 
 
@@ -107,12 +108,9 @@ def augment(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: to
     For teaching η about more poses than the prior holds; D always sees the prior as it is.
     """
     n = len(keypoints)
-    draw = lambda *shape: torch.rand(n, *shape, generator=generator)
-    angle, scale, shift = (draw(1) - 0.5) * 0.3, 0.85 + 0.3 * draw(1, 1), (draw(1, 2) - 0.5) * 0.2
-    x, y = keypoints[..., 0], keypoints[..., 1]
-    turned = torch.stack([x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos()], -1) * scale + shift
+    turned = draw_similarity(n, generator, angle=0.15, scale=0.15, shift=0.1).points(keypoints)
     reflected = turned[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
-    return torch.where(draw(1, 1) < 0.5, reflected, turned)
+    return torch.where(torch.rand(n, 1, 1, generator=generator) < 0.5, reflected, turned)
 
 
 def vary(keypoints: Float[Tensor, "b k 2"], how: str, skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:

@@ -24,6 +24,7 @@ from kp.model import discriminator_loss, generator_loss, reading_loss, regressor
 from kp.poses import Poses, augment, vary
 from kp.record import read_metrics
 from kp.retrieval import weigh_prior
+from kp.similarity import draw_similarity
 from kp.state import State, learning_rate, load_state, save_checkpoint
 
 LOG_EVERY, SAVE_EVERY = 25, 250
@@ -83,8 +84,13 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     rates, weights = config.optimizer, config.loss
     rate = lambda peak: learning_rate(peak, state.step, rates.steps, rates.schedule)
     pairs = clips.pairs(rates.batch, state.generator)
-    frame, other = (batch_on(state, x) for x in (augment_pairs(pairs, state.generator) if config.data.augment else pairs))
-    target = batch_on(state, vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator))
+    if config.data.augment:
+        pairs = augment_pairs(pairs, state.generator)
+    sample = vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator)
+    if config.data.move:
+        pairs = tuple(draw_similarity(rates.batch, state.generator).images(x) for x in pairs)
+        sample = draw_similarity(rates.batch, state.generator).points(sample)
+    frame, other, target = (batch_on(state, x) for x in (*pairs, sample))
     drawn = model.draw(target)
 
     with frozen(model.regressor, model.discriminator):

@@ -231,6 +231,8 @@ def test_interrupted(kp, tiny, tmp_path, monkeypatch):
 def test_settings_are_listed(kp):
     status, out, _ = kp("settings")
     assert status == 0 and {"full", "no_discriminator", "prior_50", "circle_sides"} <= set(out.split())
+    status, faces, _ = kp("settings", "--preset", "faces")
+    assert status == 0 and {"full", "rendered_prior"} <= set(faces.split()) and "circle" not in faces
 
 
 def test_study_of_an_unknown_setting(kp, tmp_path):

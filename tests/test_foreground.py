@@ -3,6 +3,7 @@ import pytest
 import torch
 from tiny import make_set
 
+import kp.foreground
 from kp.clips import Clips, load_clips, read_video
 from kp.errors import KpError
 from kp.foreground import find_subject, moving, train_foreground, write_masks
@@ -76,7 +77,34 @@ def test_written_masks_are_read_instead_of_the_sets_own(tmp_path):
     assert not torch.equal(own.frames[0], made.frames[0]) and (made.frames[0] <= filmed.frames[0]).all()
     with pytest.raises(KpError) as error:
         write_masks(root, tmp_path / "masks")
-    assert str(error.value) == f"{tmp_path / 'masks'}: holds masks already; delete it or choose another folder"
+    assert str(error.value) == f"{tmp_path / 'masks'}: is in use already; delete it or choose another folder with --out"
+
+
+def test_masks_appear_whole_or_not_at_all(tmp_path, tiny, monkeypatch):
+    out, real = tmp_path / "masks", kp.foreground.write_video
+    written = []
+
+    def killed(path, *rest, **options):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(path)
+        real(path, *rest, **options)
+
+    monkeypatch.setattr(kp.foreground, "write_video", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_masks(tiny, out, size=32, steps=3)
+    assert not out.exists() and len(written) == 2
+    monkeypatch.setattr(kp.foreground, "write_video", real)
+    count = write_masks(tiny, out, size=32, steps=3)  # the same command simply starts again
+    assert len(list(out.glob("*/*.mp4"))) == count and not list(tmp_path.glob("*.part"))
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_learnt(tmp_path, tiny, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(kp.foreground, "train_foreground", None)
+    with pytest.raises(KpError) as error:
+        write_masks(tiny, tmp_path / "file" / "masks")
+    assert str(error.value) == f"{tmp_path / 'file' / 'masks'}: cannot be written (Not a directory); choose another folder with --out"
 
 
 def test_a_missing_mask_is_named(tmp_path, tiny):

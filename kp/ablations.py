@@ -33,7 +33,6 @@ RECIPES = {
     "official_init": ("the official initialisation", _with(network={"official_init": True})),
     "constant_rate": ("constant rates: Φ, Ψ, D 0.0002, η 0.0001", _with(optimizer={"schedule": "constant", "lr": 2e-4})),
     "full_precision": ("float32 throughout", _with(optimizer={"precision": "float32"})),
-    "moved": ("frames and poses turned, scaled, shifted", _with(data={"move": True})),
     "gaussian_profile": ("drawn with a Gaussian profile", _with(network={"profile": "gaussian"})),
 }
 """Choices of our recipe, each taken back to the official one or changed."""
@@ -76,7 +75,8 @@ REMEDIES = {
 SETTINGS = {
     "background": ("with backgrounds", _with(data={"background": True})),
     "background_motion": ("with backgrounds, moving pixels count more", _with(data={"background": True}, loss={"motion": 4.0})),
-    "background_moved": ("… frames and poses turned, scaled, shifted", _with(data={"background": True, "move": True})),
+    "moved": ("frames and poses moved at random", _with(data={"move": True})),
+    "background_moved": ("with backgrounds, frames and poses moved at random", _with(data={"background": True, "move": True})),
     "size_128": ("at 128 pixels", _with(data={"size": 128})),
     "motion_masks": ("masks found by motion (kp masks)", _with(data={"masks": Path("runs/masks/people")})),
     "circle": ("cameras all around", _with(data={"videos": Path("data/circle")})),
@@ -86,6 +86,7 @@ SETTINGS = {
 """Harder videos for the same method."""
 
 FACES = {
+    "unmoved": ("frames and poses as they are", _with(data={"move": False})),
     "rendered_prior": ("poses of other rendered faces", _with(data={"prior": "matched"})),
 }
 """For the preset faces."""

@@ -238,7 +238,7 @@ def faithful(videos: Path = Path("data/people")) -> Config:
 
 
 def faces(videos: Path = Path("data/faces")) -> Config:
-    """``laptop`` for faces: 68 landmarks, thinner lines, landmarks of photographs as the prior."""
+    """``laptop`` for faces: 68 landmarks, thinner lines, landmarks of photographs as the prior, frames moved at random."""
     return of_dataset(laptop(), "faces", videos)
 
 
@@ -248,7 +248,7 @@ PRESETS = {"smoke": smoke, "laptop": laptop, "paper": paper, "faithful": faithfu
 DATASETS = {
     "people": ({"videos": Path("data/people")}, {}),
     "circle": ({"videos": Path("data/circle")}, {}),
-    "faces": ({"videos": Path("data/faces"), "prior": "photographs", "skeleton": "face"}, {"sigma": 0.15}),
+    "faces": ({"videos": Path("data/faces"), "prior": "photographs", "skeleton": "face", "move": True}, {"sigma": 0.15}),
 }
 """What a shipped set changes in a configuration's data and network."""
 

@@ -41,8 +41,8 @@ class Data:
     augment: bool = False
     """Mirror frame pairs half of the time and change their colours, alike in both frames."""
     move: bool = False
-    """Turn, scale and shift both frames of a pair, each on its own, and the prior's poses (kp/similarity.py): for heads
-    that hardly move, as only the pose then tells where things are."""
+    """Turn, scale and shift both frames of a pair, each on its own, and mirror half of the pairs; likewise the prior's poses
+    (kp/similarity.py). For heads that hardly move: only the pose then tells where things are."""
     size: int = 64
     """Training resolution, pixels a side."""
     skeleton: str = "body"

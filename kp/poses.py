@@ -107,10 +107,14 @@ def augment(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: to
 
     For teaching η about more poses than the prior holds; D always sees the prior as it is.
     """
-    n = len(keypoints)
-    turned = draw_similarity(n, generator, angle=0.15, scale=0.15, shift=0.1).points(keypoints)
-    reflected = turned[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
-    return torch.where(torch.rand(n, 1, 1, generator=generator) < 0.5, reflected, turned)
+    turned = draw_similarity(len(keypoints), generator, angle=0.15, scale=0.15, shift=0.1).points(keypoints)
+    return reflect_some(turned, skeleton, generator)
+
+
+def reflect_some(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
+    """Each pose or, half of the time, its mirror image, left and right exchanged."""
+    reflected = keypoints[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
+    return torch.where(torch.rand(len(keypoints), 1, 1, generator=generator) < 0.5, reflected, keypoints)
 
 
 def vary(keypoints: Float[Tensor, "b k 2"], how: str, skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:

@@ -21,7 +21,7 @@ from kp.config import Config, to_json
 from kp.datasets import open_clips, open_prior
 from kp.errors import KpError
 from kp.model import discriminator_loss, generator_loss, reading_loss, regressor_loss, run
-from kp.poses import Poses, augment, vary
+from kp.poses import Poses, augment, reflect_some, vary
 from kp.record import read_metrics
 from kp.retrieval import weigh_prior
 from kp.similarity import draw_similarity
@@ -88,8 +88,9 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
         pairs = augment_pairs(pairs, state.generator)
     sample = vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator)
     if config.data.move:
-        pairs = tuple(draw_similarity(rates.batch, state.generator).images(x) for x in pairs)
-        sample = draw_similarity(rates.batch, state.generator).points(sample)
+        mirrored = torch.rand(rates.batch, 1, 1, 1, generator=state.generator) < 0.5  # both frames of a pair, or none
+        pairs = tuple(draw_similarity(rates.batch, state.generator).images(torch.where(mirrored, x.flip(3), x)) for x in pairs)
+        sample = draw_similarity(rates.batch, state.generator).points(reflect_some(sample, model.skeleton, state.generator))
     frame, other, target = (batch_on(state, x) for x in (*pairs, sample))
     drawn = model.draw(target)
 

@@ -72,7 +72,7 @@ def main(
         mirrored = joint_errors(mirrored_mean(student, images), true).mean().item()
         numbers = dataclasses.asdict(scores) | {
             "setting": f"student_{place}",
-            "description": f"a student of the method, people {'on black' if place == 'black' else 'in rooms'}",
+            "description": f"a student of the method, {config.data.videos.name} {'on black' if place == 'black' else 'in rooms'}",
             "raw_mirrored": mirrored,
             "raw_by_clip": joint_errors(made.keypoints, true).mean(1).view(len(test.clips), -1).mean(1).tolist(),
             "nearest_prior_pose": nearest_pose_error(true[::4], poses),

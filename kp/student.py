@@ -1,8 +1,8 @@
 """A student: a copy of a trained model, taught by what that model sees. Not in the paper; still no labels.
 
-The teacher looks at clean images (people on black), the student at harder ones of the same frames (with their
-backgrounds, in changed colours, mirrored). Masks are then needed for training only. Errors of the teacher that vary from frame to
-frame average out in the student; those that a person's every frame shares do not.
+The teacher looks at clean images (people on black), the student at harder ones of the same frames (with their backgrounds,
+in changed colours, mirrored, and, if ``data.move``, turned, scaled and shifted). Masks are then needed for training only.
+Errors of the teacher that vary from frame to frame average out in the student; those that a person's every frame shares do not.
 """
 
 from dataclasses import replace
@@ -19,6 +19,7 @@ from kp.consistency import mirrored_mean
 from kp.errors import KpError
 from kp.model import Model
 from kp.predict import Predictor
+from kp.similarity import draw_similarity
 from kp.state import learning_rate
 from kp.train import arithmetic, descend
 
@@ -56,6 +57,9 @@ def train_student(teacher: Predictor, config: Config, clips: Clips, lessons: lis
         target = torch.cat([target[:half], target[half:, flip] * reflect])
         if config.data.augment:
             x, _ = augment_pairs((x, x), generator, mirror=False)
+        if config.data.move:
+            move = draw_similarity(rates.batch, generator)
+            x, target = move.images(x), move.points(target)
         with arithmetic(rates.precision):
             y = model.encoder(x.contiguous(memory_format=torch.channels_last))
             loss = F.mse_loss(model.regressor(y), target) + 0.1 * F.mse_loss(y, model.draw(target))

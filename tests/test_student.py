@@ -4,11 +4,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+import kp.student
 from kp.clips import Clips, to_images
 from kp.consistency import mirrored_mean
 from kp.errors import KpError
 from kp.metrics import joint_errors
 from kp.predict import Predictor
+from kp.similarity import Similarity
 from kp.student import teach, train_student
 
 
@@ -33,6 +35,18 @@ def test_the_student_learns_its_lessons_and_changes_nobody(teacher, config, clip
     assert all(torch.equal(v, before[k]) for k, v in teacher.model.state_dict().items())
     y = student(to_images(clips.frames[0]))
     assert torch.equal(y.reference, teacher.first_regressor.eval()(y.redrawn))
+
+
+def test_images_and_lessons_move_together(teacher, config, clips, monkeypatch):
+    aside = Similarity(torch.eye(2).expand(8, 2, 2), torch.tensor([0.3, 0.0]).expand(8, 2))
+    monkeypatch.setattr(kp.student, "draw_similarity", lambda count, generator: aside)
+    lessons = teach(teacher, clips)
+    learn = replace(config, data=replace(config.data, move=True), optimizer=replace(config.optimizer, steps=60, batch=8, lr=3e-3))
+    student = train_student(teacher, learn, clips, lessons)
+    frames = to_images(clips.frames[0])
+    moved = Similarity(torch.eye(2).expand(len(frames), 2, 2), torch.tensor([0.3, 0.0]).expand(len(frames), 2))
+    error = lambda p: joint_errors(p(moved.images(frames)).keypoints, moved.points(lessons[0])).mean().item()
+    assert error(student) < 8 < 12 < error(teacher)
 
 
 def test_it_repeats(teacher, config, clips):

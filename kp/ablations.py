@@ -75,7 +75,6 @@ REMEDIES = {
 SETTINGS = {
     "background": ("with backgrounds", _with(data={"background": True})),
     "background_motion": ("with backgrounds, moving pixels count more", _with(data={"background": True}, loss={"motion": 4.0})),
-    "moved": ("frames and poses moved at random", _with(data={"move": True})),
     "background_moved": ("with backgrounds, frames and poses moved at random", _with(data={"background": True, "move": True})),
     "size_128": ("at 128 pixels", _with(data={"size": 128})),
     "motion_masks": ("masks found by motion (kp masks)", _with(data={"masks": Path("runs/masks/people")})),

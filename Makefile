@@ -42,7 +42,7 @@ notebooks: smoke
 	pytest tests/book
 
 STUDY := kp study --precision bfloat16 --workers 2
-study: $(READY) ## the published evidence, anew (about a day on two cores; skips what has a record): results/{headline,long,study,peers,leakage}
+study: $(READY) ## the published evidence, anew (about a day on two cores; skips what has a record): results/{headline,long,study,peers,leakage,faces}
 	$(STUDY) full --steps 1500 --out results/headline
 	$(STUDY) full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400 --out results/long
 	$(STUDY) prior_50 prior_500 --steps 700 --out results/long
@@ -56,6 +56,8 @@ study: $(READY) ## the published evidence, anew (about a day on two cores; skips
 	python benchmarks/peers.py nearest_prior
 	python benchmarks/peers.py oracle_nearest_prior
 	python benchmarks/leakage.py --steps 700
+	$(STUDY) full unmoved rendered_prior --preset faces --seeds 0 --steps 1000 --out results/faces
+	python benchmarks/student.py --teacher runs/study/faces/weights/rendered_prior_steps1000_seed0.safetensors --steps 1500 --out results/faces --weights runs/student/faces.safetensors
 	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results -p out results/evidence_mine
 
 bench: $(READY) ## steps a second by component, time to 5, 4 and 3.5 % error, memory, frames a second

@@ -76,7 +76,7 @@ rule evidence:
     """Tables and figures of the published records: seconds, nothing is trained."""
     input: "book/evidence.ipynb", LIBRARY, sorted(str(p) for p in Path("data/runs").rglob("*.json"))
     output: f"{RESULTS}/evidence.ipynb", f"{RESULTS}/evidence/numbers.json"
-    shell: f"{PAPERMILL} book/evidence.ipynb {RESULTS}/evidence.ipynb -p records {HERE}/data/runs -p out {HERE}/{RESULTS}/evidence"
+    shell: f"{PAPERMILL} book/evidence.ipynb {RESULTS}/evidence.ipynb -p records {HERE}/data/runs -p videos {HERE}/data/faces -p out {HERE}/{RESULTS}/evidence"
 
 
 rule html:

@@ -37,7 +37,7 @@ def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Pa
     """Measure a trained run on people it has never seen.
 
     Args:
-        run: Run folder, .safetensors file, or the name of a published model: people.
+        run: Run folder, .safetensors file, or the name of a published model: people, faces.
         split: val or test.
         json_file: Also write the numbers to this file.
     """
@@ -87,7 +87,7 @@ def predict(
     first pixel), a PNG with the poses drawn over up to eight frames and, for a video, an mp4 with all of them.
 
     Args:
-        run: Run folder, .safetensors file, or the name of a published model: people.
+        run: Run folder, .safetensors file, or the name of a published model: people, faces.
         inputs: Image and video files.
         masks: One mask image or video for each input, white where the subject is, to black out the background.
         out: Folder for the results.

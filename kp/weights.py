@@ -39,7 +39,8 @@ def save_weights(predictor: Predictor, path: Path) -> None:
 def load(name: str | Path) -> Predictor:
     """The published model called ``name``, or the one in a .safetensors file or run folder, ready to predict on the CPU.
 
-    ``kp.load("people")`` finds the 17 joints of ``kp.skeleton.BODY`` in people, on black or in rooms. KpError lists the
+    ``kp.load("people")`` finds the 17 joints of ``kp.skeleton.BODY`` in people, ``kp.load("faces")`` the 68 landmarks of
+    ``kp.skeleton.FACE`` in faces, both on black or before a background. KpError lists the
     published models if there is none of that name, and names the file if it is missing or damaged.
     """
     path = Path(name)

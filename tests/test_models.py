@@ -8,11 +8,11 @@ import pytest
 
 import kp
 from kp.evaluate import load_test
-from kp.metrics import joint_errors
+from kp.metrics import joint_errors, ruler_errors
 from kp.weights import MODELS
 
 ROOT = Path(__file__).parents[1]
-CARD = (MODELS / "people.md").read_text()
+CARDS = {name: (MODELS / f"{name}.md").read_text() for name in ("people", "faces")}
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +28,25 @@ def test_people_it_has_never_seen(people, background, least):
     assert joint_errors(people(images).keypoints, true).mean().item() < least
 
 
-def test_the_file_is_small():
-    assert (MODELS / "people.safetensors").stat().st_size < 25e6
+@pytest.mark.parametrize("background", [False, True], ids=["on black", "before a background"])
+def test_faces_it_has_never_seen(background):
+    faces = kp.load("faces")
+    test = load_test(replace(faces.model.config.data, videos=ROOT / "data/faces", background=background), progress=False)
+    images, true = test.images[:, ::4].flatten(0, 1), test.keypoints[:, ::4].flatten(0, 1)
+    assert ruler_errors(faces(images).keypoints, true, faces.skeleton).mean().item() < 8  # % of the outer eye corners' distance
 
 
+@pytest.mark.parametrize("name", CARDS)
+def test_the_files_are_small(name):
+    assert (MODELS / f"{name}.safetensors").stat().st_size < 25e6
+
+
+@pytest.mark.parametrize(("name", "folder"), [("people", "headline"), ("faces", "faces")])
 @pytest.mark.parametrize("place", ["black", "rooms"])
-def test_the_card_tells_the_scores_of_the_records(place):
-    record = json.loads((ROOT / f"data/runs/headline/student_{place}_seed0.json").read_text())
-    assert f"{record['raw']:.2f}" in CARD and f"{record['raw_mirrored']:.2f}" in CARD
+def test_the_card_tells_the_scores_of_the_records(name, folder, place):
+    record = json.loads((ROOT / f"data/runs/{folder}/student_{place}_seed0.json").read_text())
+    told = [record["raw"], record["raw_mirrored"], record["mean_pose"]] + ([record["ruler"]] if record.get("ruler") else [])
+    assert all(f"{number:.2f}" in CARDS[name] for number in told)
 
 
 def test_a_square_video_of_any_size_goes_in(people):

@@ -10,7 +10,7 @@ __version__ = "0.2.0"
 
 
 def load(name):
-    """The published model called ``name`` ("people", "faces"), or that of a run folder or .safetensors file: see :func:`kp.weights.load`."""
+    """The published model called ``name`` (people, faces), or that of a run folder or .safetensors file: :func:`kp.weights.load`."""
     from kp.weights import load as open_model  # torch only when it is needed
 
     return open_model(name)

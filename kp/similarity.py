@@ -1,7 +1,7 @@
 """Random turns, scalings and shifts of frames and poses. Not in the paper.
 
-Frames of a talking head are nearly equal, so Ψ can copy x' and never ask where the face is. Move x and x' each by
-a similarity of its own, and only the keypoints can tell Ψ how.
+Frames of a talking head are nearly equal: a Ψ that copies x' is nearly right. Move x and x' each by a similarity of
+its own, and only the keypoints can tell Ψ where things are.
 """
 
 from dataclasses import dataclass

@@ -81,8 +81,8 @@ def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed:
     reads them. ``out`` appears whole, at the end; until then the masks are in <out>.part. KpError as from load_clips, if hardly
     anything moves, if ``out`` holds files already, or if it cannot be written.
     """
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise KpError(f"{out}: is in use already; delete it or choose another folder with --out")
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise KpError(f"{out}: is in use already; delete it or choose another folder")
     part = out.with_name(out.name + ".part")
     try:
         shutil.rmtree(part, ignore_errors=True)
@@ -90,7 +90,7 @@ def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed:
         count = _write_masks(videos, part, size, steps, seed)
         part.rename(out)
     except OSError as error:
-        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder") from error
     return count
 
 

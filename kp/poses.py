@@ -105,7 +105,7 @@ def recombine(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: 
 def augment(keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
     """Random rotation (±9°), scale (0.85–1.15), shift (±0.1) and left-right reflection of each pose.
 
-    For teaching η about more poses than the prior holds; D always sees the prior as it is.
+    For teaching η about more poses than the prior holds, and D if ``data.vary_prior`` says so.
     """
     turned = draw_similarity(len(keypoints), generator, angle=0.15, scale=0.15, shift=0.1).points(keypoints)
     return reflect_some(turned, skeleton, generator)

@@ -77,7 +77,7 @@ def test_written_masks_are_read_instead_of_the_sets_own(tmp_path):
     assert not torch.equal(own.frames[0], made.frames[0]) and (made.frames[0] <= filmed.frames[0]).all()
     with pytest.raises(KpError) as error:
         write_masks(root, tmp_path / "masks")
-    assert str(error.value) == f"{tmp_path / 'masks'}: is in use already; delete it or choose another folder with --out"
+    assert str(error.value) == f"{tmp_path / 'masks'}: is in use already; delete it or choose another folder"
 
 
 def test_masks_appear_whole_or_not_at_all(tmp_path, tiny, monkeypatch):
@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_learnt(tmp_
     monkeypatch.setattr(kp.foreground, "train_foreground", None)
     with pytest.raises(KpError) as error:
         write_masks(tiny, tmp_path / "file" / "masks")
-    assert str(error.value) == f"{tmp_path / 'file' / 'masks'}: cannot be written (Not a directory); choose another folder with --out"
+    assert str(error.value) == f"{tmp_path / 'file' / 'masks'}: cannot be written (Not a directory); choose another folder"
 
 
 def test_a_missing_mask_is_named(tmp_path, tiny):

@@ -2,6 +2,7 @@
 
 Reads runs/study/weights and runs/study/snapshots, writes one record a seed and the pictures of the first seed.
 Needs: kp study full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400
+Faces: kp study rendered_prior rendered_and_frame rendered_alone --preset faces --steps 1000 --snapshots 25 100 400
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from kp.ablations import find_ablation
 from kp.clips import load_clips, to_images
 from kp.config import Config, find_preset
+from kp.errors import KpError
 from kp.evaluate import load_test
 from kp.figures import as_picture, close_all, grid, save
 from kp.leakage import LIMITS, leak, log_brightness, log_residual, off_skeleton, rebuild, rms_amplitude
@@ -27,7 +29,12 @@ from kp.truth import load_truth
 from kp.weights import load
 
 SHORT = 100  # steps of the reconstruction probes over time, of which there are many
-VARIANTS = ("full", "skeleton_and_frame", "skeleton_alone")
+FULL, AND_FRAME, ALONE = "full", "skeleton_and_frame", "skeleton_alone"
+VARIANTS = {
+    "laptop": {FULL: FULL, AND_FRAME: AND_FRAME, ALONE: ALONE},
+    "faces": {FULL: "rendered_prior", AND_FRAME: "rendered_and_frame", ALONE: "rendered_alone"},
+}
+"""Preset → (variant → the setting of the study that it is)."""
 
 
 class Material:
@@ -184,14 +191,16 @@ def main(
         rebuild_steps: Steps of each reconstruction probe.
         probe_steps: Steps of each attribute probe.
     """
-    config, place = find_preset(preset)(), work(preset)
+    if preset not in VARIANTS:
+        raise KpError(f"no leakage study of the preset '{preset}'; use one of: {', '.join(VARIANTS)}")
+    variants, config, place = VARIANTS[preset], find_preset(preset)(), work(preset)
     material = Material(config)
     for seed in seeds:
         path = out / f"seed{seed}.json"
         if path.exists() and (seed != seeds[0] or (out / "log_pictures.png").exists()):
             print(f"{path}: done already")
             continue
-        predictors = {v: load(place / "weights" / f"{v}_steps{steps}_seed{seed}.safetensors") for v in VARIANTS}
+        predictors = {v: load(place / "weights" / f"{name}_steps{steps}_seed{seed}.safetensors") for v, name in variants.items()}
         if seed == seeds[0]:
             draw_logs(out, material, {find_ablation(v)[0]: p for v, p in predictors.items()})
             if path.exists():
@@ -207,7 +216,7 @@ def main(
         for variant, predictor in tqdm(predictors.items(), desc=f"seed {seed}", unit="model"):
             name = find_ablation(variant)[0]
             models[variant], pictures = of_model(material, predictor, geometry, image, rebuild_steps, probe_steps, seed)
-            models[variant]["over_time"] = over_time(material, place, variant, steps, seed, probe_steps, short)
+            models[variant]["over_time"] = over_time(material, place, variants[variant], steps, seed, probe_steps, short)
             rebuilt |= {f"{k} of: {name}": v for k, v in pictures.items() if k == "y" or variant == "full"}
         capacity = {str(p): capacity_bits(material.keypoints.shape[1], config.data.size, p) for p in (0.1, 0.5, 1.0)}
         write_json(path, {"steps": steps, "seed": seed, "references": known, "models": models, "capacity_bits": capacity})

@@ -84,9 +84,12 @@ SETTINGS = {
 }
 """Harder videos for the same method."""
 
+_RENDERED = {"prior": "matched"}
 FACES = {
     "unmoved": ("frames and poses as they are", _with(data={"move": False})),
-    "rendered_prior": ("poses of other rendered faces", _with(data={"prior": "matched"})),
+    "rendered_prior": ("poses of other rendered faces", _with(data=_RENDERED)),
+    "rendered_and_frame": ("… Ψ reads y, and a second frame", _with(data=_RENDERED, method={"decoder_reads": "skeleton"})),
+    "rendered_alone": ("… Ψ reads y, and nothing else", _with(data=_RENDERED, method={"decoder_reads": "skeleton", "second_frame": False})),
 }
 """For the preset faces."""
 

@@ -4,6 +4,7 @@ CORES ?= all
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 READY := .venv/ready
+TESTED := .venv/tested
 SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 
 .PHONY: help book test lint unit notebooks smoke faces study bench data clean
@@ -18,6 +19,10 @@ $(READY): requirements.txt pyproject.toml
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $(READY)
 
+$(TESTED): $(READY) tests/requirements.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $(TESTED)
+
 book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (about 25 minutes on two cores)
 	$(SNAKEMAKE) book
 	@echo "the book: _build/html/index.html"
@@ -28,7 +33,7 @@ lint: $(READY)
 	ruff check kp tests data book benchmarks examples
 	ruff format --check kp tests data benchmarks examples
 
-unit: $(READY)
+unit: $(TESTED)
 	pytest --ignore tests/book
 
 smoke: $(READY) ## the notebooks with tiny settings, into results/smoke

@@ -13,12 +13,12 @@ import torch
 import tyro
 from tqdm import tqdm
 
-from kp.clips import read_video, shrink, to_images
+from kp.clips import read_video, shrink, to_images, write_video
 from kp.consistency import jitter, mirror_disagreement
 from kp.evaluate import load_test
 from kp.figures import close_all, grid, overlay, save
 from kp.metrics import joint_errors
-from kp.overlay import write_overlay
+from kp.overlay import draw_poses
 from kp.predict import Predictor
 from kp.record import write_json
 from kp.weights import load
@@ -59,7 +59,7 @@ def main(
         images = to_images(torch.from_numpy(shrink(frames, predictor.size)))
         numbers[name] = agreement(predictor, images)
         found = predictor.pixels(frames, name)
-        write_overlay(out / f"{name}.mp4", frames[:250], found[:250].numpy(), predictor.skeleton)
+        write_video(out / f"{name}.mp4", draw_poses(frames[:250], found[:250].numpy(), predictor.skeleton), crf=20)
         shown = np.linspace(0, len(frames) - 1, 8).astype(int)
         save(
             grid([("", [overlay(images[i], predictor(images[i : i + 1]).keypoints[0], predictor.skeleton) for i in shown])], 1.4),

@@ -1,6 +1,5 @@
 """The command line: ``kp check | masks | train | evaluate | predict | study``. Every command has --help."""
 
-import csv
 import dataclasses
 import json
 import sys
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from tqdm import tqdm
 
 from kp.config import PRESETS, Config
 from kp.errors import KpError
@@ -78,67 +76,57 @@ def _write(json_file: Path | None, numbers: dict) -> None:
 def predict(
     run: tyro.conf.Positional[Path],
     inputs: tyro.conf.Positional[tuple[Path, ...]],
+    crop: Literal["", "subject", "frame"] = "",
+    boxes: tuple[Path, ...] = (),
     masks: tuple[Path, ...] = (),
+    formats: tuple[Literal["csv", "dlc", "dlc-h5", "coco", "sleap"], ...] = ("csv",),
     out: Path = Path("predictions"),
 ) -> None:
-    """Find the named keypoints in images or videos (square, the subject centred).
+    """Find the named keypoints in images or videos of one subject.
 
-    Writes one CSV an input, ``frame,joint,x,y`` with x and y in pixels of that input (0 = centre of the
-    first pixel), a PNG with the poses drawn over up to eight frames and, for a video, an mp4 with all of them.
+    Writes for each input its keypoints and their confidence, in pixels of that input (0 = centre of the first pixel); a PNG with
+    the poses drawn over up to eight frames and, for a video, an mp4 with all of them. Each frame is read twice, as it is and
+    mirrored: keypoints are the mean, confidence comes from the difference.
 
     Args:
         run: Run folder, .safetensors file, or the name of a published model: people, faces.
-        inputs: Image and video files.
+        inputs: Images, videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
+        crop: Where the subject is, if frames are not square: "subject" finds what moves before a static camera, "frame" takes
+            whole frames between black bars.
+        boxes: One box track for each input instead: CSV files with the columns frame, x, y, width, height, in pixels.
         masks: One mask image or video for each input, white where the subject is, to black out the background.
+        formats: Files for the keypoints: csv (frame,joint,x,y,confidence), dlc and dlc-h5 (DeepLabCut's tables), coco (JSON), sleap (.slp).
         out: Folder for the results.
     """
-    import numpy as np
-    import torch
-
-    from kp.clips import black_out, shrink, to_images
-    from kp.coordinates import from_pixels, resize_pixels
-    from kp.figures import close_all, grid, overlay, save
-    from kp.overlay import write_overlay
-    from kp.predict import read_frames
+    from kp.exports import FORMATS
+    from kp.footage import find_videos
+    from kp.overlay import draw_glimpses, write_overlay
+    from kp.tracking import track
     from kp.weights import load
 
-    targets = [out / f"{path.stem}{suffix}" for path in inputs for suffix in (".csv", ".png", ".mp4")]
+    inputs = [video for path in inputs for video in (find_videos([path]) if path.is_dir() else [path])]
     if not inputs:
         raise KpError("nothing to predict; name at least one image or video after the run folder")
+    endings = [FORMATS[name][0] for name in formats] + [".png", ".mp4"]
+    targets = [out / f"{path.stem}{ending}" for path in inputs for ending in endings]
     if len(set(targets)) < len(targets) or {t.resolve() for t in targets} & {p.resolve() for p in inputs}:
         raise KpError(f"{out}: two results, or a result and an input, would share one name; rename an input or choose another --out")
-    if masks and len(masks) != len(inputs):
-        raise KpError(f"{len(inputs)} inputs but {len(masks)} masks; give one mask for each input, in the same order")
+    for name, files in (("masks", masks), ("boxes", boxes)):
+        if files and len(files) != len(inputs):
+            raise KpError(f"{len(inputs)} inputs but {len(files)} {name}; give one for each input, in the same order")
     predictor = load(run)
-    size = predictor.size
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for path, mask_path in tqdm(zip_longest(inputs, masks), total=len(inputs), unit="file"):
-            frames = filmed = read_frames(path)
-            if mask_path:
-                mask = read_frames(mask_path)
-                if mask.shape != frames.shape:
-                    raise KpError(f"{mask_path}: {mask.shape[:3]} frames × height × width, {path} has {frames.shape[:3]}; make them equal")
-                frames = black_out(frames, mask)
-            found = predictor.pixels(frames, str(path))
-            with open(out / f"{path.stem}.csv", "w", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(["frame", "joint", "x", "y"])
-                for t, pose in enumerate(found.tolist()):
-                    writer.writerows(
-                        [t, joint, f"{x:.2f}", f"{y:.2f}"] for joint, (x, y) in zip(predictor.skeleton.joints, pose, strict=True)
-                    )
-            shown = np.unique(np.linspace(0, len(frames) - 1, 8).astype(int))
-            images = to_images(torch.from_numpy(shrink(frames[shown], size)))
-            poses = from_pixels(resize_pixels(found[shown], frames.shape[1], size), size)
-            save(
-                grid([("", [overlay(x, p, predictor.skeleton) for x, p in zip(images, poses, strict=True)])], 1.6), out / f"{path.stem}.png"
-            )
-            close_all()
-            if len(filmed) > 1:
-                write_overlay(out / f"{path.stem}.mp4", filmed, found.numpy(), predictor.skeleton)
     except OSError as error:
         raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    for path, box_file, mask in zip_longest(inputs, boxes, masks):
+        found = track(predictor, path, crop, box_file, mask)
+        for name in formats:
+            ending, write = FORMATS[name]
+            write(found, out / f"{path.stem}{ending}")
+        draw_glimpses(found, out / f"{path.stem}.png")
+        if len(found.keypoints) > 1:
+            write_overlay(found, out / f"{path.stem}.mp4")
     print(f"wrote what was found in {len(inputs)} files to {out}/")
 
 

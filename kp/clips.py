@@ -10,8 +10,10 @@ Further sets (faces, other cameras, your own footage) are further folders of thi
 """
 
 import csv
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -24,6 +26,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from kp.errors import KpError
+from kp.whole import whole
 
 
 def read_video(path: Path) -> UInt8[np.ndarray, "t h w 3"]:
@@ -43,15 +46,18 @@ def read_video(path: Path) -> UInt8[np.ndarray, "t h w 3"]:
     return np.stack(frames)
 
 
-def write_video(path: Path, frames: UInt8[np.ndarray, "t h w 3"], crf: int, rate: int = 20) -> None:
-    """H.264 mp4 of RGB frames, ``rate`` a second; ``crf`` from 0 (nearly exact) to 51. Equal frames give equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate)
-        stream.height, stream.width = frames.shape[1:3]
+def write_video(path: Path, frames: Iterable[np.ndarray], crf: int, rate: float = 20.0, preset: str = "veryslow") -> None:
+    """H.264 mp4 of RGB frames (h, w, 3), uint8, ``rate`` a second; ``crf`` from 0 (nearly exact) to 51. Equal frames give equal bytes.
+
+    preset: x264's trade of time for size. KpError if the file cannot be written; then, too, it is whole or not there.
+    """
+    with whole(path) as part, av.open(str(part), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001))
         stream.pix_fmt, stream.thread_count = "yuv420p", 1  # more threads, other bytes
-        stream.options = {"crf": str(crf), "preset": "veryslow"}
-        for frame in frames:
+        stream.options = {"crf": str(crf), "preset": preset}
+        for number, frame in enumerate(frames):
+            if number == 0:
+                stream.height, stream.width = frame.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
 

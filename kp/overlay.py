@@ -7,8 +7,11 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageColor, ImageDraw
 
 from kp.clips import write_video
-from kp.figures import MANY, edge_colours
+from kp.figures import MANY, close_all, edge_colours, grid, overlay, save
+from kp.footage import each_frame
 from kp.skeleton import Skeleton
+from kp.tracking import Track
+from kp.whole import whole
 
 LEAST = 320  # pixels of the shorter side: smaller frames are enlarged by a whole number
 
@@ -35,6 +38,18 @@ def draw_poses(
     return np.stack(drawn)
 
 
-def write_overlay(path: Path, frames: UInt8[np.ndarray, "t h w 3"], keypoints: Float[np.ndarray, "t k 2"], skeleton: Skeleton) -> None:
-    """:func:`draw_poses` as an H.264 video of 20 frames a second."""
-    write_video(path, draw_poses(frames, keypoints, skeleton), crf=20)
+def write_overlay(track: Track, path: Path) -> None:
+    """A video with the poses of a track drawn over every frame: H.264, at the mean frame rate of the original.
+
+    Drawn is what the track holds and the exports write, frame by frame, so that length costs no memory. KpError if it cannot be written.
+    """
+    frames = (frame.pixels for frame in each_frame(track.video))
+    drawn = (draw_poses(f[None], p[None], track.skeleton)[0] for f, p in zip(frames, track.keypoints, strict=True))
+    write_video(path, drawn, crf=20, rate=track.rate, preset="veryfast")
+
+
+def draw_glimpses(track: Track, path: Path) -> None:
+    """The squares that a track kept to be looked at, with their poses, in one row. KpError if the file cannot be written."""
+    with whole(path) as part:
+        save(grid([("", [overlay(image, pose, track.skeleton) for image, pose in track.glimpses])], 1.6), part)
+    close_all()

@@ -88,13 +88,17 @@ class Predictor:
             raise KpError(
                 f"{name}: {frames.shape[2]}×{frames.shape[1]} pixels; kp needs square frames with the subject centred: crop first"
             )
+        self.check_background(frames, name)
+        made = self(to_images(torch.from_numpy(shrink(frames, self.size))))
+        resolved = resolve_flips(made.keypoints, made.reference, self.skeleton)
+        return resize_pixels(to_pixels(resolved, self.size), self.size, frames.shape[1])
+
+    def check_background(self, frames: UInt8[np.ndarray, "n h w 3"], name: str) -> None:
+        """KpError, about ``name``, if frames show a background to a model that learnt from subjects on black."""
         if not self.model.config.data.background and (frames.max(-1) < DARK).mean() < BLACK_SHARE:
             raise KpError(
                 f"{name}: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background"
             )
-        made = self(to_images(torch.from_numpy(shrink(frames, self.size))))
-        resolved = resolve_flips(made.keypoints, made.reference, self.skeleton)
-        return resize_pixels(to_pixels(resolved, self.size), self.size, frames.shape[1])
 
 
 def read_frames(path: Path) -> UInt8[np.ndarray, "n h w 3"]:

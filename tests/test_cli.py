@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from tiny import FRAMES, make_set
 
 from kp.cli import main
-from kp.clips import black_out, read_video
+from kp.clips import read_video
 from kp.predict import Predictor
 from kp.skeleton import BODY
+from kp.tracking import track
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_help_lists_the_commands(kp):
         (["train"], ["smoke", "laptop", "paper", "faithful", "--out", "--device"]),
         (["train", "laptop"], ["--data.videos", "--loss.adversarial", "--optimizer.steps", "--method.decoder-reads", "--seed"]),
         (["evaluate"], ["--split", "--json-file"]),
-        (["predict"], ["--out", "frame,joint,x,y"]),
+        (["predict"], ["--out", "--formats", "--crop", "--boxes", "dlc-h5"]),
         (["check"], ["data/people"]),
     ],
     ids=" ".join,
@@ -112,10 +112,12 @@ def test_from_training_to_prediction(kp, tiny, tmp_path):
     assert status == 0 and printed == f"wrote what was found in 2 files to {out}/\n"
     assert sorted(p.name for p in out.iterdir()) == ["000.csv", "000.mp4", "000.png", "photo.csv", "photo.png"]
     found, single = rows(out / "000.csv"), rows(out / "photo.csv")
-    assert list(found[0]) == ["frame", "joint", "x", "y"] and len(found) == FRAMES * 17 and len(single) == 17
+    assert list(found[0]) == ["frame", "joint", "x", "y", "confidence"] and len(found) == FRAMES * 17 and len(single) == 17
     assert [r["joint"] for r in single] == list(BODY.joints) and [r["frame"] for r in found[::17]] == [str(t) for t in range(FRAMES)]
-    expected = Predictor.load(run).pixels(black_out(read_video(video), read_video(masks[0]))).flatten(0, 1)
-    torch.testing.assert_close(torch.tensor([[float(r["x"]), float(r["y"])] for r in found]), expected, rtol=0, atol=0.006)
+    expected = track(Predictor.load(run), video, masks=masks[0])
+    told = np.array([[float(r["x"]), float(r["y"]), float(r["confidence"])] for r in found])
+    np.testing.assert_allclose(told[:, :2], expected.keypoints.reshape(-1, 2), atol=6e-4)
+    np.testing.assert_allclose(told[:, 2], expected.confidence.reshape(-1), atol=6e-4)
     overlaid = read_video(out / "000.mp4")
     assert overlaid.shape == (FRAMES, 336, 336, 3) and (overlaid.std((1, 2, 3)) > 10).all()
     for name in ("000.png", "photo.png"):
@@ -186,8 +188,8 @@ def test_predictions_that_cannot_be_written(kp, finished, tiny, tmp_path):
     ("masks", "expected"),
     [
         ([], "{video}: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background"),
-        (["{video}", "{video}"], "1 inputs but 2 masks; give one mask for each input, in the same order"),
-        (["{image}"], "{image}: (1, 40, 40) frames × height × width, {video} has (8, 48, 48); make them equal"),
+        (["{video}", "{video}"], "1 inputs but 2 masks; give one for each input, in the same order"),
+        (["{image}"], "{image}: 1 frames of 40×40, but {video} has 8 of 48×48; make them equal"),
     ],
     ids=["none", "too many", "another shape"],
 )

@@ -9,12 +9,17 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PINS = {r.name.lower(): r for r in map(Requirement, (ROOT / "requirements.txt").read_text().splitlines())}
+PINS = {
+    r.name.lower(): r
+    for file in ("requirements.txt", "tests/requirements.txt")
+    for r in map(Requirement, (ROOT / file).read_text().splitlines())
+}
 
 
 def declared():
     extras = PROJECT["optional-dependencies"]
-    return [Requirement(line) for line in PROJECT["dependencies"] + extras["book"] + extras["dev"] + extras["features"]]
+    named = [line for extra in ("book", "dev", "video", "formats", "features") for line in extras[extra]]
+    return [Requirement(line) for line in PROJECT["dependencies"] + named]
 
 
 @pytest.mark.parametrize("requirement", declared(), ids=lambda r: r.name)

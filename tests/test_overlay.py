@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 from PIL import ImageColor
 
-from kp.clips import read_video
+from kp.clips import write_video
 from kp.figures import LEFT, MIDDLE, RIGHT
+from kp.footage import each_frame
 from kp.overlay import LEAST, draw_poses, write_overlay
 from kp.skeleton import BODY, FACE, Skeleton
+from kp.tracking import Track
 
 TRIANGLE = Skeleton("t", ("a", "left_b", "right_b", "c"), (("a", "left_b"), ("a", "right_b"), ("a", "c")), (("left_b", "right_b"),))
 colour = lambda name: np.array(ImageColor.getrgb(name))
@@ -34,8 +36,16 @@ def test_small_frames_are_enlarged_and_points_move_along():
 
 
 @pytest.mark.parametrize("skeleton", [BODY, FACE], ids=lambda s: s.name)
-def test_an_overlay_is_a_readable_video_of_even_size(tmp_path, skeleton):
+def test_drawn_frames_have_an_even_size(skeleton):
     pose = np.random.default_rng(0).uniform(0, 320, (3, len(skeleton), 2))
-    write_overlay(tmp_path / "o.mp4", np.full((3, 321, 323, 3), 90, np.uint8), pose, skeleton)
-    video = read_video(tmp_path / "o.mp4")
-    assert video.shape == (3, 320, 322, 3) and np.ptp(video) > 100
+    drawn = draw_poses(np.full((3, 321, 323, 3), 90, np.uint8), pose, skeleton)
+    assert drawn.shape == (3, 320, 322, 3) and np.ptp(drawn) > 100
+
+
+def test_an_overlay_keeps_size_length_and_pace(tmp_path):
+    write_video(tmp_path / "a.mp4", np.full((3, 336, 340, 3), 90, np.uint8), crf=20, rate=12.5)
+    pose = np.random.default_rng(0).uniform(0, 320, (3, 17, 2))
+    write_overlay(Track(tmp_path / "a.mp4", (340, 336), 12.5, BODY, pose, np.ones((3, 17)), []), tmp_path / "o.mp4")
+    frames = list(each_frame(tmp_path / "o.mp4"))
+    assert [f.pixels.shape for f in frames] == [(336, 340, 3)] * 3 and np.ptp(frames[0].pixels) > 100
+    np.testing.assert_allclose([f.seconds for f in frames], [0, 0.08, 0.16], atol=1e-3)

@@ -1,0 +1,112 @@
+"""Keypoints through a whole video (or one image) of any size: crop, predict, and back to the video's own pixels.
+
+A video is decoded frame by frame, so that its length costs time and no memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from kp.clips import black_out, shrink, to_images
+from kp.confidence import read_surely
+from kp.coordinates import to_pixels
+from kp.crops import Squares, around, read_boxes, whole_frames
+from kp.errors import KpError
+from kp.footage import Frame, each_frame, is_video
+from kp.predict import Predictor, read_frames
+from kp.skeleton import Skeleton
+from kp.subject import find_boxes
+
+CHUNK = 64  # frames predicted at once
+GLIMPSES = 8  # frames kept to be looked at
+
+
+@dataclass(frozen=True)
+class Track:
+    """One subject in one video: ``keypoints`` (x, y) as pixel indices of its frames, ``confidence`` in [0, 1].
+
+    ``size``: (width, height) of the frames; ``rate``: frames a second, the mean, 1 for an image. ``glimpses``: up to eight squares as
+    the model saw them, at its size, with their keypoints in [-1, 1].
+    """
+
+    video: Path
+    size: tuple[int, int]
+    rate: float
+    skeleton: Skeleton
+    keypoints: Float[np.ndarray, "t k 2"]
+    confidence: Float[np.ndarray, "t k"]
+    glimpses: list[tuple[Float[Tensor, "3 s s"], Float[Tensor, "k 2"]]]
+
+
+def each_picture(path: Path) -> Iterator[Frame]:
+    """The frames of a video one after the other, upright; an image is one frame. KpError names the file if it is neither."""
+    if is_video(path):
+        yield from each_frame(path)
+    else:
+        yield Frame(read_frames(path)[0], 0.0)
+
+
+def measure(path: Path) -> tuple[int, tuple[int, int], float]:
+    """(frames, (width, height), frames a second) of a video or image, by reading it once to its end."""
+    count, size, last = 0, (0, 0), 0.0
+    for frame in each_picture(path):
+        count, size, last = count + 1, (frame.pixels.shape[1], frame.pixels.shape[0]), frame.seconds
+    return count, size, (count - 1) / last if last > 0 else 1.0
+
+
+def choose_squares(path: Path, count: int, size: tuple[int, int], crop: str, boxes: Path | None, progress: bool = True) -> Squares:
+    """Where the subject is: a box track, what moves (crop "subject"), or whole frames (square ones, or crop "frame").
+
+    KpError for frames that are not square if nothing says where to look.
+    """
+    if boxes:
+        return around(read_boxes(boxes, count))
+    if crop == "subject":
+        return around(find_boxes(path, count, progress))
+    if crop == "frame" or size[0] == size[1]:
+        return whole_frames(count, size)
+    raise KpError(
+        f"{path}: {size[0]}×{size[1]} pixels, but models see squares with the subject in the middle; say where it is: --boxes FILE, "
+        "--crop subject (finds what moves before a static camera) or --crop frame (whole frames between black bars)"
+    )
+
+
+def track(
+    predictor: Predictor, path: Path, crop: str = "", boxes: Path | None = None, masks: Path | None = None, progress: bool = True
+) -> Track:
+    """Find the keypoints in every frame of a video, or in an image.
+
+    crop: "subject", "frame" or "" (see :func:`choose_squares`); boxes: a CSV of boxes (:func:`kp.crops.read_boxes`); masks: a video or
+    image of the same size, white where the subject is. KpError names the file that cannot be read or does not fit.
+    """
+    count, size, rate = measure(path)
+    squares = choose_squares(path, count, size, crop, boxes, progress)
+    if masks and (of_masks := measure(masks)[:2]) != (count, size):
+        frames, (width, height) = of_masks
+        raise KpError(f"{masks}: {frames} frames of {width}×{height}, but {path} has {count} of {size[0]}×{size[1]}; make them equal")
+    shown = set(np.unique(np.linspace(0, count - 1, GLIMPSES).astype(int)).tolist())
+    found, sure, glimpses, chunk = [], [], [], []
+
+    def read(first: int) -> None:
+        predictor.check_background(np.stack(chunk), str(path))
+        images = to_images(torch.from_numpy(np.stack(chunk)))
+        keypoints, confidence = read_surely(predictor, images)
+        found.append(squares.part(first, first + len(chunk)).to_frame(to_pixels(keypoints, predictor.size), predictor.size))
+        sure.append(confidence)
+        glimpses.extend((images[t - first], keypoints[t - first]) for t in sorted(shown) if first <= t < first + len(chunk))
+        chunk.clear()
+
+    frames = tqdm(each_picture(path), total=count, desc=path.name, unit="frame", disable=not progress or count == 1)
+    for t, (frame, mask) in enumerate(zip_longest(frames, each_picture(masks) if masks else ())):
+        visible = black_out(frame.pixels[None], mask.pixels[None])[0] if masks else frame.pixels
+        chunk.append(shrink(squares.cut(visible, t)[None], predictor.size)[0])
+        if len(chunk) == CHUNK or t == count - 1:
+            read(t + 1 - len(chunk))
+    return Track(path, size, rate, predictor.skeleton, torch.cat(found).numpy(), torch.cat(sure).numpy(), glimpses)

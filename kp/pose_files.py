@@ -1,0 +1,192 @@
+"""Pose priors from the files that other tools write: kp's CSV and npz, DeepLabCut CSV and HDF5, COCO JSON, SLEAP.
+
+What is read are points in pixels of any images; :func:`as_prior` puts them into the frame that footage is cropped to.
+"""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from kp.crops import around
+from kp.errors import KpError
+from kp.libraries import library
+from kp.poses import read_npz
+from kp.skeleton import SHIPPED, Skeleton
+
+BODY_MARGIN = 1.1  # a subject's outline is about so much larger than the box around its joints
+
+
+@dataclass(frozen=True)
+class PoseFile:
+    """``keypoints`` (x, y) in pixels, NaN where a joint is not marked; ``edges`` between joints, as far as the file knows them.
+
+    ``sequence``: whether the poses are consecutive frames of one video, so that their sizes can be compared.
+    """
+
+    path: Path
+    keypoints: Float[np.ndarray, "n k 2"]
+    joints: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...] = ()
+    sequence: bool = True
+
+
+def read_pose_file(path: Path) -> PoseFile:
+    """Read a pose file by its ending and, for CSV, its first line. KpError names the file and what is wrong with it."""
+    if not path.is_file():
+        raise KpError(f"{path}: no such file; check the path")
+    readers: dict[str, Callable[[Path], PoseFile]] = {
+        ".npz": _read_npz,
+        ".csv": _read_csv,
+        ".h5": _read_deeplabcut_h5,
+        ".json": _read_coco,
+        ".slp": _read_sleap,
+    }
+    if path.suffix.lower() not in readers:
+        raise KpError(f"{path}: not a pose file that kp reads; it takes {', '.join(readers)}")
+    try:
+        found = readers[path.suffix.lower()](path)
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise KpError(f"{path}: not a readable pose file ({type(error).__name__}: {reason}); write it again") from error
+    if len(set(found.joints)) < len(found.joints) or not len(found.keypoints):
+        raise KpError(
+            f"{path}: holds {len(found.keypoints)} poses of {len(found.joints)} joints; there must be poses, and joints must differ"
+        )
+    if np.isinf(found.keypoints).any():
+        raise KpError(f"{path}: holds infinite coordinates; remove those poses")
+    return found
+
+
+def _read_npz(path: Path) -> PoseFile:
+    data = read_npz(path, ("keypoints", "joint_names"))
+    keypoints, joints = np.asarray(data["keypoints"], float), tuple(map(str, data["joint_names"]))
+    if keypoints.ndim != 3 or keypoints.shape[1:] != (len(joints), 2):
+        raise KpError(f"{path}: keypoints have shape {keypoints.shape}; expected (poses, {len(joints)}, 2)")
+    return PoseFile(path, keypoints, joints, sequence=False)
+
+
+def _read_csv(path: Path) -> PoseFile:
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.reader(file) if row]
+    if rows and rows[0][0] == "scorer":
+        return _read_deeplabcut_rows(path, rows)
+    wanted = ["frame", "joint", "x", "y"]
+    if not rows or rows[0][:4] != wanted:
+        raise KpError(
+            f"{path}: first line is {','.join(rows[0][:5]) if rows else 'empty'}; expected frame,joint,x,y or DeepLabCut's 'scorer'"
+        )
+    joints = tuple(dict.fromkeys(row[1] for row in rows[1:]))
+    frames = {f: i for i, f in enumerate(dict.fromkeys(row[0] for row in rows[1:]))}
+    keypoints = np.full((len(frames), len(joints), 2), np.nan)
+    for frame, joint, x, y, *_ in rows[1:]:
+        keypoints[frames[frame], joints.index(joint)] = (float(x or "nan"), float(y or "nan"))
+    return PoseFile(path, keypoints, joints)
+
+
+def _read_deeplabcut_rows(path: Path, rows: list[list[str]]) -> PoseFile:
+    """scorer, [individuals,] bodyparts, coords; then a line a frame. Labelled data have two or three columns of names first."""
+    lines = {"scorer", "individuals", "bodyparts", "coords"}
+    head = {row[0]: row for row in rows if row[0] in lines}
+    values = [row for row in rows if row[0] not in lines]
+    named = zip(head["bodyparts"], head["coords"], strict=True)
+    columns = {(joint, what): i for i, (joint, what) in enumerate(named) if what in ("x", "y")}
+    if "individuals" in head and len({head["individuals"][i] for i in columns.values()}) > 1:
+        raise KpError(f"{path}: shows several individuals; kp reads one: write a file for each")
+    joints = tuple(dict.fromkeys(joint for joint, _ in columns))
+    number = lambda text: float(text) if text else float("nan")
+    keypoints = np.array([[[number(row[columns[joint, what]]) for what in ("x", "y")] for joint in joints] for row in values])
+    return PoseFile(path, keypoints.reshape(len(values), len(joints), 2), joints)
+
+
+def _read_deeplabcut_h5(path: Path) -> PoseFile:
+    pandas = library("pandas", "formats", path)
+    library("tables", "formats", path)
+    table = pandas.read_hdf(path)
+    levels = table.columns.names
+    if "individuals" in levels and table.columns.get_level_values("individuals").nunique() > 1:
+        raise KpError(f"{path}: shows several individuals; kp reads one: write a file for each")
+    places = list(zip(table.columns.get_level_values("bodyparts"), table.columns.get_level_values("coords"), strict=True))
+    joints = tuple(dict.fromkeys(str(joint) for joint, _ in places))
+    keypoints = np.stack([np.stack([table.iloc[:, places.index((j, what))].to_numpy(float) for what in ("x", "y")], 1) for j in joints], 1)
+    return PoseFile(path, keypoints, joints)
+
+
+def _read_coco(path: Path) -> PoseFile:
+    told = json.loads(path.read_text(encoding="utf-8"))
+    (category,) = [c for c in told["categories"] if c.get("keypoints")][:1] or [None]
+    if category is None:
+        raise KpError(f"{path}: no category has keypoints; COCO's person_keypoints files do")
+    joints = tuple(map(str, category["keypoints"]))
+    edges = tuple((joints[a - 1], joints[b - 1]) for a, b in category.get("skeleton", []))
+    marked = [a["keypoints"] for a in told["annotations"] if a.get("keypoints") and a["category_id"] == category["id"]]
+    values = np.array(marked, float).reshape(len(marked), len(joints), 3)
+    return PoseFile(path, np.where(values[..., 2:] > 0, values[..., :2], np.nan), joints, edges, sequence=False)
+
+
+def _read_sleap(path: Path) -> PoseFile:
+    labels = library("sleap_io", "formats", path).load_slp(str(path), open_videos=False)
+    skeleton = labels.skeleton
+    poses = [instance.numpy() for frame in labels for instance in frame.instances]
+    return PoseFile(path, np.stack(poses).astype(float), tuple(skeleton.node_names), tuple(map(tuple, skeleton.edge_names)), sequence=False)
+
+
+def choose_skeleton(found: PoseFile, named: Skeleton | None = None) -> Skeleton:
+    """The topology of a pose file: the one ``named``; else a shipped one that has exactly these joints; else the file's own edges.
+
+    Names such as left_knee and right_knee, or kneeL and kneeR, mirror each other. KpError if the file lacks joints of the named one, or
+    has no edges and fits no shipped one.
+    """
+    if named:
+        missing = [j for j in named.joints if j not in found.joints]
+        if missing:
+            raise KpError(f"{found.path}: has no joint '{missing[0]}' of the skeleton '{named.name}'; it has: {', '.join(found.joints)}")
+        return named
+    for skeleton in SHIPPED:
+        if set(skeleton.joints) == set(found.joints):
+            return skeleton
+    if not found.edges:
+        raise KpError(
+            f"{found.path}: its {len(found.joints)} joints are those of no shipped skeleton, and it names no edges; declare a skeleton in "
+            "a .json file (see examples/hand.json) and give it with --skeleton"
+        )
+    pairs = tuple((joint, other) for joint in found.joints if (other := mirror_name(joint)) in found.joints and other != joint)
+    return Skeleton(found.path.stem, found.joints, found.edges, pairs)
+
+
+def mirror_name(joint: str) -> str:
+    """The right-hand name of a left-hand joint: left_knee → right_knee, LKnee → RKnee, kneeL → kneeR; others as they are."""
+    for left, right in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
+        if left in joint:
+            return joint.replace(left, right)
+    if len(joint) > 1 and joint[0] == "L" and (joint[1].isupper() or joint[1] in "_."):
+        return "R" + joint[1:]
+    if len(joint) > 1 and joint[-1] == "L" and (joint[-2].islower() or joint[-2] in "_."):
+        return joint[:-1] + "R"
+    return joint
+
+
+def as_prior(found: PoseFile, skeleton: Skeleton, size: int, margin: float) -> Float[np.ndarray, "n k 2"]:
+    """Complete poses of the skeleton's joints, as pixel indices of squares of ``size`` pixels that surround the subject as crops do.
+
+    A square's side is ``margin`` times the longer side of the outline, taken to be a tenth larger than the joints' box. Poses of one
+    video share one side, as its crops would; poses of unrelated images have one each. KpError if no pose is complete.
+    """
+    order = [found.joints.index(j) for j in skeleton.joints]
+    poses = found.keypoints[:, order]
+    poses = poses[np.isfinite(poses).all((1, 2))]
+    if not len(poses):
+        raise KpError(f"{found.path}: none of its {len(found.keypoints)} poses has all joints of the skeleton '{skeleton.name}'")
+    low, span = poses.min(1), np.ptp(poses, 1)
+    if (span.max(1) == 0).any():
+        raise KpError(f"{found.path}: in {(span.max(1) == 0).sum()} poses all joints lie in one point; remove them")
+    if found.sequence:
+        side = np.full(len(poses), float(around(np.concatenate([low, span], 1), margin * BODY_MARGIN).side))
+    else:
+        side = span.max(1) * margin * BODY_MARGIN
+    corner = low + span / 2 - side[:, None] / 2
+    return ((poses - corner[:, None] + 0.5) * (size / side)[:, None, None] - 0.5).astype(np.float32)

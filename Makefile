@@ -23,7 +23,7 @@ $(TESTED): $(READY) tests/requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $(TESTED)
 
-book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (about 25 minutes on two cores)
+book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (25 to 40 minutes on two cores)
 	$(SNAKEMAKE) book
 	@echo "the book: _build/html/index.html"
 
@@ -47,7 +47,7 @@ notebooks: smoke
 	pytest tests/book
 
 STUDY := kp study --precision bfloat16 --workers 2
-study: $(READY) ## the published evidence, anew (about a day on two cores; skips what has a record): results/{headline,long,study,peers,leakage,faces}
+study: $(READY) ## the published evidence, anew (about a day on two cores; skips what has a record): results/{headline,long,study,peers,leakage,faces,…}
 	$(STUDY) full --steps 1500 --out results/headline
 	$(STUDY) full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400 --out results/long
 	$(STUDY) prior_50 prior_500 --steps 700 --out results/long
@@ -63,6 +63,9 @@ study: $(READY) ## the published evidence, anew (about a day on two cores; skips
 	python benchmarks/leakage.py --steps 700
 	$(STUDY) full unmoved rendered_prior --preset faces --seeds 0 --steps 1000 --out results/faces
 	python benchmarks/student.py --teacher runs/study/faces/weights/rendered_prior_steps1000_seed0.safetensors --steps 1500 --out results/faces --weights runs/student/faces.safetensors
+	kp study rendered_prior rendered_and_frame rendered_alone --preset faces --seeds 0 1 --steps 600 --workers 2 --out results/faces_short
+	python benchmarks/leakage.py --preset faces --steps 600 --seeds 0 1 --out results/faces_leakage
+	python benchmarks/confidence.py --out results/confidence
 	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results -p out results/evidence_mine
 
 bench: $(READY) ## steps a second by component, time to 5, 4 and 3.5 % error, memory, frames a second

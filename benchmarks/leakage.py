@@ -2,7 +2,7 @@
 
 Reads runs/study/weights and runs/study/snapshots, writes one record a seed and the pictures of the first seed.
 Needs: kp study full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400
-Faces: kp study rendered_prior rendered_and_frame rendered_alone --preset faces --steps 1000
+Faces: kp study rendered_prior rendered_and_frame rendered_alone --preset faces --steps 600 --seeds 0 1
 """
 
 from pathlib import Path

@@ -205,7 +205,7 @@ def prepare(
     from kp.skeleton import find_skeleton
 
     if size < 16 or every < 1:
-        raise KpError(f"clips of {size} pixels, every {every}. frame: a side has at least 16 pixels, and every is at least 1")
+        raise KpError(f"--size {size} --every {every}: a side has at least 16 pixels, and every is at least 1")
     named = find_skeleton(skeleton) if skeleton else None
     clips, count, chosen = write(find_videos(list(videos)), poses, out, named, size, crop, boxes, every)
     own = out / "skeleton.json"

@@ -27,7 +27,7 @@ def still(squares: Squares, first: int, end: int) -> Squares:
 
 
 def cut_clips(video: Path, out: Path, number: int, size: int, crop: str, boxes: Path | None, every: int) -> list[str]:
-    """Write <out>/<number>.mp4 and so on: square clips of 32 frames, every ``every`` frames of the video; returns their names.
+    """Write <out>/<number>.mp4 and so on: square clips of 32 frames, one in ``every`` of the video's; returns their names.
 
     A rest of fewer than half as many frames is left out. KpError as from :func:`kp.tracking.choose_squares`, or if the video is too short.
     """
@@ -46,7 +46,7 @@ def cut_clips(video: Path, out: Path, number: int, size: int, crop: str, boxes: 
                 write_video(out / f"{names[-1]}.mp4", clip, crf=12, rate=rate / every)
             clip = []
     if not names:
-        raise KpError(f"{video}: {count} frames, of which every {every}. is taken, are too few; a clip needs {LENGTH // 2}")
+        raise KpError(f"{video}: gives {-(-count // every)} frames, a clip needs {LENGTH // 2}; take a longer video or a smaller --every")
     return names
 
 

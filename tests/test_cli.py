@@ -11,7 +11,7 @@ from PIL import Image
 from tiny import FRAMES, make_set
 
 from kp.cli import main
-from kp.clips import read_video
+from kp.clips import read_video, write_video
 from kp.predict import Predictor
 from kp.skeleton import BODY
 from kp.tracking import track
@@ -52,7 +52,7 @@ def blame(err):
 
 def test_help_lists_the_commands(kp):
     status, out, _ = kp("--help")
-    assert status == 0 and all(re.search(rf"• {name}\b", out) for name in ("train", "evaluate", "predict", "masks", "check"))
+    assert status == 0 and all(re.search(rf"• {name}\b", out) for name in ("train", "evaluate", "predict", "prepare", "masks", "check"))
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,24 @@ def test_masks(kp, finished, tiny, tmp_path, masks, expected):
     words = ["--masks", *(m.format(**names) for m in masks)] if masks else []
     status, _, err = kp("predict", finished[0], names["video"], *words, "--out", tmp_path / "found")
     assert status == 1 and blame(err) == ["kp: " + expected.format(**names)]
+
+
+def test_prepare(kp, tiny, tmp_path):
+    videos, out = tiny / "videos/train", tmp_path / "own"
+    status, _, err = kp("prepare", videos, "--poses", tiny / "priors/matched.npz", "--out", out, "--size", 32)
+    assert status == 1 and blame(err) == [
+        f"kp: {videos / '000.mp4'}: gives 8 frames, a clip needs 16; take a longer video or a smaller --every"
+    ]
+    long = tmp_path / "long.mp4"
+    write_video(long, np.tile(read_video(videos / "000.mp4"), (4, 1, 1, 1)), crf=20)
+    status, printed, _ = kp("prepare", long, "--poses", tiny / "priors/matched.npz", "--out", out, "--size", 32)
+    assert status == 0 and printed.splitlines() == [
+        f"{out}: 1 clips, 60 poses of the skeleton 'body'",
+        f"next:    kp masks {out} {out}_masks",
+        f"then:    kp train --out runs/own laptop --data.videos {out} --data.prior own --data.masks {out}_masks",
+    ]
+    status, _, err = kp("prepare", long, "--poses", tiny / "priors/matched.npz", "--out", tmp_path / "new", "--every", 0)
+    assert status == 1 and blame(err)[0].startswith("kp: --size 128 --every 0: ")
 
 
 def test_predict_without_inputs(kp, finished, tmp_path):

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from kp.clips import load_clips, read_video
 from kp.crops import Squares
 from kp.errors import KpError
 from kp.footage import find_videos
+from kp.foreground import write_masks
 from kp.pose_files import read_pose_file
 from kp.poses import load_poses
 from kp.prepare import LENGTH, prepare, still
 from kp.skeleton import BODY, find_skeleton
+from kp.train import train
 
 
 @pytest.fixture
@@ -53,6 +56,15 @@ def test_what_stands_still_in_the_video_stands_still_in_its_clips(footage, tmp_p
     assert np.corrcoef(above[0], above[-1])[0, 1] > 0.8
     squares = Squares(np.array([[0, 4], [2, 4], [4, 4]]), 5)
     assert still(squares, 0, 3).corner.tolist() == [[2, 4]] * 3
+
+
+def test_training_and_masks_take_the_set(footage, tmp_path, config):
+    folder, poses, boxes = footage
+    out = tmp_path / "set"
+    prepare(find_videos([folder]), poses, out, size=32, boxes=boxes)
+    assert write_masks(out, tmp_path / "masks", size=32, steps=2) == 4
+    data = replace(config.data, videos=out, prior="own", masks=tmp_path / "masks")
+    assert train(replace(config, data=data), tmp_path / "run").step == config.optimizer.steps
 
 
 def test_every_so_many_frames(footage, tmp_path):
@@ -95,6 +107,6 @@ def test_mistakes(footage, tmp_path):
     with pytest.raises(KpError, match=re.escape("2 videos but 1 box tracks; give one for each, in the same order")):
         prepare(find_videos([folder]), poses, tmp_path / "set", boxes=boxes[:1])
     video = folder / "b.mp4"
-    with pytest.raises(KpError, match=re.escape(f"{video}: 40 frames, of which every 9. is taken, are too few; a clip needs 16")):
+    with pytest.raises(KpError, match=re.escape(f"{video}: gives 5 frames, a clip needs 16; take a longer video or a smaller --every")):
         prepare([video], poses, tmp_path / "set", boxes=boxes[1:], every=9)
     assert not (tmp_path / "set").exists()

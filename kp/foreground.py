@@ -49,7 +49,7 @@ def train_foreground(clips: Clips, steps: int = 600, seed: int = 0, width: int =
     return _fit(clips, [find_subject(first, frames) for frames in clips.frames], steps, seed, width, "the subject" if progress else "")
 
 
-def _fit(clips: Clips, taught: list[Bool[Tensor, "t s s"]], steps: int, seed: int, width: int, name: str) -> Encoder:
+def _fit(clips: Clips, taught: list[Bool[Tensor, "_ s s"]], steps: int, seed: int, width: int, name: str) -> Encoder:
     """A fresh network that learns one binary picture a frame, from batches of 16 frames."""
 
     def loss(net, generator):

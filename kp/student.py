@@ -24,12 +24,12 @@ from kp.state import learning_rate
 from kp.train import arithmetic, descend
 
 
-def teach(teacher: Predictor, clips: Clips) -> list[Float[Tensor, "t k 2"]]:
+def teach(teacher: Predictor, clips: Clips) -> list[Float[Tensor, "_ k 2"]]:
     """What the teacher sees in every frame of its clips."""
     return [mirrored_mean(teacher, to_images(frames)) for frames in tqdm(clips.frames, desc="teacher", unit="clip", leave=False)]
 
 
-def train_student(teacher: Predictor, config: Config, clips: Clips, lessons: list[Float[Tensor, "t k 2"]]) -> Predictor:
+def train_student(teacher: Predictor, config: Config, clips: Clips, lessons: list[Float[Tensor, "_ k 2"]]) -> Predictor:
     """Φ and η of the student: ‖η(Φ(x)) − p‖² + 0.1 ‖Φ(x) − β(p)‖², p being the teacher's keypoints of the same frame.
 
     The second term keeps y a skeleton image. Both networks start as the teacher's; Ψ, which reads keypoints only, and η₀ are the

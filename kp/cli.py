@@ -1,4 +1,4 @@
-"""The command line: ``kp check | prepare | masks | train | evaluate | predict | study``. Every command has --help."""
+"""The command line: ``kp check | prepare | masks | train | evaluate | predict | swap | study``. Every command has --help."""
 
 import dataclasses
 import json
@@ -101,7 +101,7 @@ def predict(
     from kp.exports import FORMATS
     from kp.footage import find_videos
     from kp.overlay import draw_glimpses, write_overlay
-    from kp.tracking import track
+    from kp.tracking import look, track
     from kp.weights import load
 
     inputs = [video for path in inputs for video in (find_videos([path]) if path.is_dir() else [path])]
@@ -120,7 +120,7 @@ def predict(
     except OSError as error:
         raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
     for path, box_file, mask in zip_longest(inputs, boxes, masks):
-        found = track(predictor, path, crop, box_file, mask)
+        found = track(predictor, look(path, crop, box_file, mask))
         for name in formats:
             ending, write = FORMATS[name]
             write(found, out / f"{path.stem}{ending}")
@@ -128,6 +128,39 @@ def predict(
         if len(found.keypoints) > 1:
             write_overlay(found, out / f"{path.stem}.mp4")
     print(f"wrote what was found in {len(inputs)} files to {out}/")
+
+
+def swap(
+    run: tyro.conf.Positional[Path],
+    pose: tyro.conf.Positional[Path],
+    person: tyro.conf.Positional[Path],
+    crop: Literal["", "subject", "frame"] = "",
+    masks: tuple[Path, ...] = (),
+    out: Path = Path("predictions"),
+) -> None:
+    """Paint the pose of one clip on the person of another.
+
+    Writes <pose>_on_<person>.mp4, in which frame, redrawn skeleton and painting lie side by side, and a PNG with moments of it. The
+    published models learnt to paint subjects on black: give masks.
+
+    Args:
+        run: Run folder, .safetensors file, or the name of a published model: people, faces.
+        pose: Video (or image) that the pose is taken from.
+        person: Video (or image) that the appearance is taken from: its middle frame.
+        crop: Where the subjects are, if frames are not square: "subject" finds what moves before a static camera, "frame" takes
+            whole frames between black bars.
+        masks: Two files, for pose and for person, white where the subject is.
+        out: Folder for the results.
+    """
+    from kp.swap import write_swap
+    from kp.tracking import look
+    from kp.weights import load
+
+    if masks and len(masks) != 2:
+        raise KpError(f"{len(masks)} masks; give two, for the pose and for the person")
+    predictor = load(run)
+    views = [look(path, crop, masks=mask) for path, mask in zip((pose, person), masks or (None, None), strict=True)]
+    print("wrote {} and {}".format(*write_swap(predictor, *views, out)))
 
 
 def check(videos: tyro.conf.Positional[Path] = Path("data/people"), skeleton: str = "") -> None:
@@ -268,6 +301,7 @@ def main() -> None:
                 "train": train,
                 "evaluate": evaluate,
                 "predict": predict,
+                "swap": swap,
                 "prepare": prepare,
                 "masks": masks,
                 "study": study,

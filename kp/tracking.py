@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
@@ -78,10 +78,31 @@ def choose_squares(path: Path, count: int, size: tuple[int, int], crop: str, box
     )
 
 
-def track(
-    predictor: Predictor, path: Path, crop: str = "", boxes: Path | None = None, masks: Path | None = None, progress: bool = True
-) -> Track:
-    """Find the keypoints in every frame of a video, or in an image.
+@dataclass(frozen=True)
+class View:
+    """A video (or image) and the squares of it that a model sees; ``masks``: a file that is white where the subject is, or None."""
+
+    path: Path
+    count: int
+    size: tuple[int, int]
+    rate: float
+    squares: Squares
+    masks: Path | None
+
+    def chunks(self, size: int, progress: bool = True) -> Iterator[tuple[int, UInt8[np.ndarray, "n s s 3"]]]:
+        """(number of the first frame, its squares and the next ones') of up to 64 frames, resized to ``size``; in order, one at a time."""
+        chunk = []
+        frames = tqdm(each_picture(self.path), self.path.name, self.count, unit="frame", disable=not progress or self.count == 1)
+        for t, (frame, mask) in enumerate(zip_longest(frames, each_picture(self.masks) if self.masks else ())):
+            visible = black_out(frame.pixels[None], mask.pixels[None])[0] if self.masks else frame.pixels
+            chunk.append(shrink(self.squares.cut(visible, t)[None], size)[0])
+            if len(chunk) == CHUNK or t == self.count - 1:
+                yield t + 1 - len(chunk), np.stack(chunk)
+                chunk = []
+
+
+def look(path: Path, crop: str = "", boxes: Path | None = None, masks: Path | None = None, progress: bool = True) -> View:
+    """Read a video (or image) once to see how long and large it is and where its subject is.
 
     crop: "subject", "frame" or "" (see :func:`choose_squares`); boxes: a CSV of boxes (:func:`kp.crops.read_boxes`); masks: a video or
     image of the same size, white where the subject is. KpError names the file that cannot be read or does not fit.
@@ -91,22 +112,19 @@ def track(
     if masks and (of_masks := measure(masks)[:2]) != (count, size):
         frames, (width, height) = of_masks
         raise KpError(f"{masks}: {frames} frames of {width}×{height}, but {path} has {count} of {size[0]}×{size[1]}; make them equal")
-    shown = set(np.unique(np.linspace(0, count - 1, GLIMPSES).astype(int)).tolist())
-    found, sure, glimpses, chunk = [], [], [], []
+    return View(path, count, size, rate, squares, masks)
 
-    def read(first: int) -> None:
-        predictor.check_background(np.stack(chunk), str(path))
-        images = to_images(torch.from_numpy(np.stack(chunk)))
+
+def track(predictor: Predictor, view: View, progress: bool = True) -> Track:
+    """Find the keypoints in every frame. KpError if a background shows and the model learnt from subjects on black."""
+    shown = set(np.unique(np.linspace(0, view.count - 1, GLIMPSES).astype(int)).tolist())
+    found, sure, glimpses = [], [], []
+    for first, frames in view.chunks(predictor.size, progress):
+        predictor.check_background(frames, str(view.path))
+        images = to_images(torch.from_numpy(frames))
         keypoints, confidence = read_surely(predictor, images)
-        found.append(squares.part(first, first + len(chunk)).to_frame(to_pixels(keypoints, predictor.size), predictor.size))
+        end = first + len(frames)
+        found.append(view.squares.part(first, end).to_frame(to_pixels(keypoints, predictor.size), predictor.size))
         sure.append(confidence)
-        glimpses.extend((images[t - first], keypoints[t - first]) for t in sorted(shown) if first <= t < first + len(chunk))
-        chunk.clear()
-
-    frames = tqdm(each_picture(path), total=count, desc=path.name, unit="frame", disable=not progress or count == 1)
-    for t, (frame, mask) in enumerate(zip_longest(frames, each_picture(masks) if masks else ())):
-        visible = black_out(frame.pixels[None], mask.pixels[None])[0] if masks else frame.pixels
-        chunk.append(shrink(squares.cut(visible, t)[None], predictor.size)[0])
-        if len(chunk) == CHUNK or t == count - 1:
-            read(t + 1 - len(chunk))
-    return Track(path, size, rate, predictor.skeleton, torch.cat(found).numpy(), torch.cat(sure).numpy(), glimpses)
+        glimpses.extend((images[t - first], keypoints[t - first]) for t in sorted(shown) if first <= t < end)
+    return Track(view.path, view.size, view.rate, predictor.skeleton, torch.cat(found).numpy(), torch.cat(sure).numpy(), glimpses)

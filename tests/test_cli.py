@@ -14,7 +14,7 @@ from kp.cli import main
 from kp.clips import read_video, write_video
 from kp.predict import Predictor
 from kp.skeleton import BODY
-from kp.tracking import track
+from kp.tracking import look, track
 
 
 @pytest.fixture
@@ -52,7 +52,9 @@ def blame(err):
 
 def test_help_lists_the_commands(kp):
     status, out, _ = kp("--help")
-    assert status == 0 and all(re.search(rf"• {name}\b", out) for name in ("train", "evaluate", "predict", "prepare", "masks", "check"))
+    assert status == 0 and all(
+        re.search(rf"• {name}\b", out) for name in ("train", "evaluate", "predict", "swap", "prepare", "masks", "check")
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_from_training_to_prediction(kp, tiny, tmp_path):
     found, single = rows(out / "000.csv"), rows(out / "photo.csv")
     assert list(found[0]) == ["frame", "joint", "x", "y", "confidence"] and len(found) == FRAMES * 17 and len(single) == 17
     assert [r["joint"] for r in single] == list(BODY.joints) and [r["frame"] for r in found[::17]] == [str(t) for t in range(FRAMES)]
-    expected = track(Predictor.load(run), video, masks=masks[0])
+    expected = track(Predictor.load(run), look(video, masks=masks[0]))
     told = np.array([[float(r["x"]), float(r["y"]), float(r["confidence"])] for r in found])
     np.testing.assert_allclose(told[:, :2], expected.keypoints.reshape(-1, 2), atol=6e-4)
     np.testing.assert_allclose(told[:, 2], expected.confidence.reshape(-1), atol=6e-4)
@@ -199,6 +201,16 @@ def test_masks(kp, finished, tiny, tmp_path, masks, expected):
     words = ["--masks", *(m.format(**names) for m in masks)] if masks else []
     status, _, err = kp("predict", finished[0], names["video"], *words, "--out", tmp_path / "found")
     assert status == 1 and blame(err) == ["kp: " + expected.format(**names)]
+
+
+def test_swap(kp, finished, tiny, tmp_path):
+    pose, person = (tiny / f"videos/test/{n}.mp4" for n in ("000", "001"))
+    masks = [tiny / f"masks/test/{n}.mp4" for n in ("000", "001")]
+    status, printed, _ = kp("swap", finished[0], pose, person, "--masks", *masks, "--out", tmp_path / "out")
+    stem = tmp_path / "out" / "000_on_001"
+    assert status == 0 and printed == f"wrote {stem}.mp4 and {stem}.png\n" and stem.with_suffix(".mp4").is_file()
+    status, _, err = kp("swap", finished[0], pose, person, "--masks", masks[0])
+    assert status == 1 and blame(err) == ["kp: 1 masks; give two, for the pose and for the person"]
 
 
 def test_prepare(kp, tiny, tmp_path):

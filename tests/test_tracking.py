@@ -11,7 +11,7 @@ from kp.errors import KpError
 from kp.exports import write_csv
 from kp.overlay import draw_poses, write_overlay
 from kp.predict import Predictor
-from kp.tracking import GLIMPSES, measure, track
+from kp.tracking import GLIMPSES, look, measure, track
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +36,16 @@ def test_measure(tmp_path):
 
 def test_square_frames_are_read_as_they_are(predictor, tiny):
     path = tiny / "videos/test/000.mp4"
-    found = track(predictor, path, progress=False)
+    found = track(predictor, look(path, progress=False), progress=False)
     assert found.keypoints.shape == (FRAMES, 17, 2) and found.confidence.shape == (FRAMES, 17) and found.rate == pytest.approx(20)
     assert len(found.glimpses) == min(FRAMES, GLIMPSES) and found.glimpses[0][0].shape == (3, 32, 32)
 
 
 def test_chunks_change_nothing(predictor, tiny, monkeypatch):
     path = tiny / "videos/test/000.mp4"
-    whole = track(predictor, path, progress=False)
+    whole = track(predictor, look(path, progress=False), progress=False)
     monkeypatch.setattr(kp.tracking, "CHUNK", 3)
-    parts = track(predictor, path, progress=False)
+    parts = track(predictor, look(path, progress=False), progress=False)
     np.testing.assert_allclose(parts.keypoints, whole.keypoints, atol=1e-3)
     assert len(parts.glimpses) == len(whole.glimpses)
 
@@ -56,8 +56,8 @@ def test_the_same_square_of_a_wider_video_gives_the_same_points_further_right(pr
     narrow = tmp_path / "narrow.mp4"
     write_video(narrow, moving_box(48, FRAMES, 0)[0])
     a, b = (
-        track(predictor, wide(tmp_path / "wide.mp4"), boxes=tmp_path / "boxes.csv", progress=False),
-        track(predictor, narrow, progress=False),
+        track(predictor, look(wide(tmp_path / "wide.mp4"), boxes=tmp_path / "boxes.csv", progress=False), progress=False),
+        track(predictor, look(narrow, progress=False), progress=False),
     )
     np.testing.assert_allclose(a.keypoints, b.keypoints + np.array([20, 0]), atol=1.0)  # compression differs a little
 
@@ -67,7 +67,7 @@ def test_whole_frames_lie_between_black_bars(predictor, tmp_path, monkeypatch):
     path = wide(tmp_path / "a.mp4")
     middle = lambda predictor, images: (torch.zeros(len(images), 17, 2), torch.ones(len(images), 17))
     monkeypatch.setattr(kp.tracking, "read_surely", middle)
-    found = track(predictor, path, crop="frame", progress=False)
+    found = track(predictor, look(path, crop="frame", progress=False), progress=False)
     np.testing.assert_allclose(found.keypoints, np.broadcast_to([47.5, 23.5], (FRAMES, 17, 2)))
 
 
@@ -78,14 +78,14 @@ def test_frames_that_are_not_square_need_to_be_told_where(predictor, tmp_path):
         "--crop subject (finds what moves before a static camera) or --crop frame (whole frames between black bars)"
     )
     with pytest.raises(KpError, match=re.escape(expected)):
-        track(predictor, path, progress=False)
+        track(predictor, look(path, progress=False), progress=False)
 
 
 def test_masks_that_do_not_fit(predictor, tiny, tmp_path):
     path, masks = tiny / "videos/test/000.mp4", wide(tmp_path / "m.mp4")
     expected = f"{masks}: 8 frames of 96×48, but {path} has 8 of 48×48; make them equal"
     with pytest.raises(KpError, match=re.escape(expected)):
-        track(predictor, path, masks=masks, progress=False)
+        track(predictor, look(path, masks=masks, progress=False), progress=False)
 
 
 def test_drawn_points_are_those_exported(predictor, tmp_path, monkeypatch):
@@ -94,7 +94,7 @@ def test_drawn_points_are_those_exported(predictor, tmp_path, monkeypatch):
     monkeypatch.setattr(kp.tracking, "read_surely", lambda *_: (spread, torch.ones(4, 17)))
     path = tmp_path / "big.mp4"
     write_video(path, moving_box(336, 4, 0)[0])
-    found = track(predictor, path, progress=False)
+    found = track(predictor, look(path, progress=False), progress=False)
     write_csv(found, tmp_path / "a.csv")
     write_overlay(found, tmp_path / "overlay.mp4")
     lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()[1:]]

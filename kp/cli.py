@@ -1,4 +1,4 @@
-"""The command line: ``kp check | prepare | masks | train | evaluate | predict | swap | study``. Every command has --help."""
+"""The command line: ``kp check | prepare | masks | train | evaluate | predict | swap | export | study``. Every command has --help."""
 
 import dataclasses
 import json
@@ -163,6 +163,23 @@ def swap(
     print("wrote {} and {}".format(*write_swap(predictor, *views, out)))
 
 
+def export(run: tyro.conf.Positional[Path], out: Path = Path("onnx")) -> None:
+    """Write a model as ONNX files that run without torch.
+
+    predictor.onnx: images (n, 3, s, s) in [-1, 1] → keypoints (n, k, 2), (x, y) in [-1, 1], -1 and 1 at the centres of the first and last
+    pixel. painter.onnx: such keypoints, and images of the person → the person in those poses.
+
+    Args:
+        run: Run folder, .safetensors file, or the name of a published model: people, faces.
+        out: Folder for the two files.
+    """
+    from kp.onnx_export import write_onnx
+    from kp.weights import load
+
+    for path, apart in write_onnx(load(run), out).items():
+        print(f"{path}: differs from torch by {apart:.1e} at most")
+
+
 def check(videos: tyro.conf.Positional[Path] = Path("data/people"), skeleton: str = "") -> None:
     """Check a video set: checksums, then every clip, mask and prior as training would read them.
 
@@ -302,6 +319,7 @@ def main() -> None:
                 "evaluate": evaluate,
                 "predict": predict,
                 "swap": swap,
+                "export": export,
                 "prepare": prepare,
                 "masks": masks,
                 "study": study,

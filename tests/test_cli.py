@@ -53,7 +53,7 @@ def blame(err):
 def test_help_lists_the_commands(kp):
     status, out, _ = kp("--help")
     assert status == 0 and all(
-        re.search(rf"• {name}\b", out) for name in ("train", "evaluate", "predict", "swap", "prepare", "masks", "check")
+        re.search(rf"• {name}\b", out) for name in ("train", "evaluate", "predict", "swap", "export", "prepare", "masks", "check")
     )
 
 
@@ -211,6 +211,12 @@ def test_swap(kp, finished, tiny, tmp_path):
     assert status == 0 and printed == f"wrote {stem}.mp4 and {stem}.png\n" and stem.with_suffix(".mp4").is_file()
     status, _, err = kp("swap", finished[0], pose, person, "--masks", masks[0])
     assert status == 1 and blame(err) == ["kp: 1 masks; give two, for the pose and for the person"]
+
+
+def test_export(kp, finished, tmp_path):
+    status, printed, _ = kp("export", finished[0], "--out", tmp_path / "onnx")
+    assert status == 0 and re.match(rf"{tmp_path}/onnx/predictor.onnx: differs from torch by \d", printed)
+    assert sorted(p.name for p in (tmp_path / "onnx").iterdir()) == ["painter.onnx", "predictor.onnx"]
 
 
 def test_prepare(kp, tiny, tmp_path):

@@ -18,7 +18,7 @@ PINS = {
 
 def declared():
     extras = PROJECT["optional-dependencies"]
-    named = [line for extra in ("book", "dev", "video", "formats", "features") for line in extras[extra]]
+    named = [line for extra in ("book", "dev", "video", "formats", "onnx", "features") for line in extras[extra]]
     return [Requirement(line) for line in PROJECT["dependencies"] + named]
 
 

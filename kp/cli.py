@@ -11,6 +11,7 @@ import tyro
 
 from kp.config import PRESETS, Config
 from kp.errors import KpError
+from kp.whole import whole
 
 
 def train(
@@ -69,8 +70,8 @@ def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Pa
 
 def _write(json_file: Path | None, numbers: dict) -> None:
     if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(numbers, indent=2) + "\n")
+        with whole(json_file) as part:
+            part.write_text(json.dumps(numbers, indent=2) + "\n")
 
 
 def predict(

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 import kp
+from kp.whole import whole
 
 
 def provenance() -> dict[str, str | int]:
@@ -38,9 +39,9 @@ def _processor() -> str:
 
 
 def write_json(path: Path, numbers: dict) -> None:
-    """Write numbers with their provenance; the folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**numbers, "provenance": provenance()}, indent=2, default=str) + "\n")
+    """Write numbers with their provenance, whole or not at all; the folder is made. KpError if the file cannot be written."""
+    with whole(path) as part:
+        part.write_text(json.dumps({**numbers, "provenance": provenance()}, indent=2, default=str) + "\n")
 
 
 def read_metrics(run: Path) -> list[dict]:

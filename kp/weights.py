@@ -13,6 +13,7 @@ from kp.config import from_json, to_json
 from kp.errors import KpError
 from kp.model import Model
 from kp.predict import Predictor
+from kp.whole import whole
 
 MODELS = Path(__file__).parent / "models"
 PARTS = ("encoder", "regressor", "decoder")
@@ -27,13 +28,8 @@ def save_weights(predictor: Predictor, path: Path) -> None:
     model = predictor.model
     parts = {part: getattr(model, part) for part in PARTS} | {"first_regressor": predictor.first_regressor}
     tensors = {f"{part}.{k}": v.detach().cpu().contiguous() for part, net in parts.items() for k, v in net.state_dict().items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_bytes(save(tensors, {"config": to_json(model.config)}))
-        partial.replace(path)
-    except OSError as error:
-        raise KpError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+    with whole(path) as part:
+        part.write_bytes(save(tensors, {"config": to_json(model.config)}))
 
 
 def load(name: str | Path) -> Predictor:

@@ -74,7 +74,7 @@ def prepare(
     boxes: tuple[Path, ...] = (),
     every: int = 1,
 ) -> tuple[int, int, Skeleton]:
-    """Write a video set (:mod:`kp.clips`) to ``out``: videos/train/*.mp4, clips.csv, priors/own.npz; returns (clips, poses, skeleton).
+    """Write a video set (:mod:`kp.clips`) to ``out``: ``videos/train/*.mp4``, clips.csv, priors/own.npz; returns (clips, poses, skeleton).
 
     crop, boxes: as :func:`kp.tracking.track` takes them, boxes one a video. ``out`` appears whole, at the end; until then it is in
     <out>.part. KpError names the file that does not fit, or ``out`` if it is in use or cannot be written.

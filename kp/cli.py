@@ -86,8 +86,8 @@ def predict(
     """Find the named keypoints in images or videos of one subject.
 
     Writes for each input its keypoints and their confidence, in pixels of that input (0 = centre of the first pixel); a PNG with
-    the poses drawn over up to eight frames and, for a video, an mp4 with all of them. Each frame is read twice, as it is and
-    mirrored: keypoints are the mean, confidence comes from the difference.
+    the poses drawn over up to eight frames and, for a video, an mp4 with all of them. Each frame is read as it is and
+    mirrored: keypoints are the mean. Confidence comes from how far these and the redrawn skeleton's reading are apart.
 
     Args:
         run: Run folder, .safetensors file, or the name of a published model: people, faces.

@@ -13,6 +13,7 @@ from kp.clips import read_video, shrink, to_images
 from kp.config import from_json
 from kp.coordinates import resize_pixels, to_pixels
 from kp.errors import KpError
+from kp.footage import is_video
 from kp.metrics import resolve_flips
 from kp.model import Model
 from kp.state import State, read_checkpoint
@@ -103,7 +104,7 @@ class Predictor:
 
 def read_frames(path: Path) -> UInt8[np.ndarray, "n h w 3"]:
     """Frames of a video, or an image as one frame. KpError names the file if it is neither."""
-    if path.suffix.lower() in (".mp4", ".avi", ".mov", ".mkv", ".webm"):
+    if is_video(path):
         return read_video(path)
     if not path.is_file():
         raise KpError(f"{path}: no such image or video; check the path")

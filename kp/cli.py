@@ -1,4 +1,4 @@
-"""The command line: ``kp check | prepare | masks | train | evaluate | predict | swap | export | study``. Every command has --help."""
+"""The command line: ``kp fit | predict | train | evaluate | swap | export | prepare | masks | check | study``. Every command has --help."""
 
 import dataclasses
 import json
@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from kp.cli_footage import fit, masks, prepare
 from kp.config import PRESETS, Config
 from kp.errors import KpError
 from kp.whole import whole
@@ -203,69 +204,6 @@ def check(videos: tyro.conf.Positional[Path] = Path("data/people"), skeleton: st
         print(f"prior {path.stem}: {len(load_poses(path, topology, 64))} poses of the skeleton '{topology.name}'")
 
 
-def masks(
-    videos: tyro.conf.Positional[Path],
-    out: tyro.conf.Positional[Path],
-    size: int = 64,
-    steps: int = 600,
-    seed: int = 0,
-) -> None:
-    """Make masks for videos that have none, from motion alone: static camera, moving subject.
-
-    Then train with them: kp train laptop --data.videos VIDEOS --data.masks OUT
-
-    Args:
-        videos: Folder of the video set.
-        out: Folder for the masks, <split>/<clip>.mp4.
-        size: Resolution at which the subject is found.
-        steps: Steps of the training of the network that finds it.
-        seed: Its seed.
-    """
-    from kp.foreground import write_masks
-
-    print(f"wrote {write_masks(videos, out, size, steps, seed)} masks to {out}/")
-
-
-def prepare(
-    videos: tyro.conf.Positional[tuple[Path, ...]],
-    poses: Path,
-    out: Path,
-    skeleton: str = "",
-    crop: Literal["", "subject", "frame"] = "",
-    boxes: tuple[Path, ...] = (),
-    size: int = 128,
-    every: int = 1,
-) -> None:
-    """Make a video set from your own footage of one subject and poses of others.
-
-    Then: kp masks OUT MASKS (static camera), and kp train laptop --data.videos OUT --data.prior own --data.masks MASKS
-
-    Args:
-        videos: Videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
-        poses: 2-D poses of other subjects: kp's .csv or .npz, DeepLabCut's .csv or .h5, COCO's .json, SLEAP's .slp.
-        out: Folder for the video set.
-        skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in the file.
-        crop: Where the subject is, if frames are not square: "subject" finds what moves before a static camera, "frame" takes
-            whole frames between black bars.
-        boxes: One box track for each video instead: CSV files with the columns frame, x, y, width, height, in pixels.
-        size: Pixels of a side of the clips.
-        every: Take every so many frames: neighbours of fast cameras are nearly equal.
-    """
-    from kp.footage import find_videos
-    from kp.prepare import prepare as write
-    from kp.skeleton import find_skeleton
-
-    if size < 16 or every < 1:
-        raise KpError(f"--size {size} --every {every}: a side has at least 16 pixels, and every is at least 1")
-    named = find_skeleton(skeleton) if skeleton else None
-    clips, count, chosen = write(find_videos(list(videos)), poses, out, named, size, crop, boxes, every)
-    own = out / "skeleton.json"
-    extra = f" --data.skeleton {own if own.is_file() else chosen.name}" if chosen.name != "body" else ""
-    print(f"{out}: {clips} clips, {count} poses of the skeleton '{chosen.name}'")
-    print(f"next:    kp masks {out} {out}_masks")
-    print(f"then:    kp train --out runs/own laptop --data.videos {out} --data.prior own --data.masks {out}_masks{extra}")
-
-
 def study(
     settings: tyro.conf.Positional[tuple[str, ...]],
     seeds: tuple[int, ...] = (0, 1, 2),
@@ -316,6 +254,7 @@ def main() -> None:
     try:
         tyro.extras.subcommand_cli_from_dict(
             {
+                "fit": fit,
                 "train": train,
                 "evaluate": evaluate,
                 "predict": predict,

@@ -25,7 +25,7 @@ BODY_MARGIN = 1.1  # a subject's outline is about so much larger than the box ar
 class PoseFile:
     """``keypoints`` (x, y) in pixels, NaN where a joint is not marked; ``edges`` between joints, as far as the file knows them.
 
-    ``sequence``: whether the poses are consecutive frames of one video, so that their sizes can be compared.
+    ``sequence``: whether the poses were seen by one camera, so that their sizes can be compared.
     """
 
     path: Path
@@ -67,7 +67,9 @@ def _read_npz(path: Path) -> PoseFile:
     keypoints, joints = np.asarray(data["keypoints"], float), tuple(map(str, data["joint_names"]))
     if keypoints.ndim != 3 or keypoints.shape[1:] != (len(joints), 2):
         raise KpError(f"{path}: keypoints have shape {keypoints.shape}; expected (poses, {len(joints)}, 2)")
-    return PoseFile(path, keypoints, joints, sequence=False)
+    with np.load(path) as file:
+        framed = "frame_size" in file.files  # a prior of kp's: its poses lie in one frame, so their sizes can be compared
+    return PoseFile(path, keypoints, joints, sequence=framed)
 
 
 def _read_csv(path: Path) -> PoseFile:

@@ -20,7 +20,7 @@ from kp.clips import Clips, augment_pairs
 from kp.config import Config, to_json
 from kp.datasets import open_clips, open_prior
 from kp.errors import KpError
-from kp.model import discriminator_loss, generator_loss, reading_loss, regressor_loss, run
+from kp.model import Model, discriminator_loss, generator_loss, reading_loss, regressor_loss, run
 from kp.poses import Poses, augment, reflect_some, vary
 from kp.record import read_metrics
 from kp.retrieval import weigh_prior
@@ -160,14 +160,15 @@ def train(
     poses: Poses | None = None,
     device: str = "cpu",
     pretrained: Path | None = None,
+    start: tuple[Model, nn.Module] | None = None,
     on_step: Callable[[State], None] | None = None,
     stop_after: int | None = None,
 ) -> State:
     """Train, or continue, the run in folder ``out``; returns its final state.
 
     clips, poses: loaded from ``config.data`` unless given. pretrained: another run's checkpoint whose
-    pre-trained η to start from (same networks), instead of pre-training again. on_step: called after every step
-    of the main training. stop_after: return after that many steps of this call, as if interrupted.
+    pre-trained η to start from (same networks), instead of pre-training again. start: a trained model and its η₀ to go on from.
+    on_step: called after every step of the main training. stop_after: return after that many steps of this call, as if interrupted.
     KpError for unusable data, an unwritable folder, or a folder that holds another run.
     """
     data = config.data
@@ -179,6 +180,8 @@ def train(
     shown = weigh_prior(poses, clips, state.model.skeleton) if data.vary_prior == "weigh" and clips else poses
     if pretrained is not None and state.pretrain_step == state.step == 0:
         adopt_regressor(state, pretrained)
+    if start is not None and state.pretrain_step == state.step == 0:
+        adopt_model(state, *start)
     for net in (state.model, state.average, state.first_regressor):
         net.train()
     logged = read_metrics(out)
@@ -228,3 +231,12 @@ def adopt_regressor(state: State, checkpoint: Path) -> None:
         raise KpError(f"{checkpoint}: its η has another size or skeleton; pre-train again or use the same network settings") from error
     state.pretrain_step = state.config.optimizer.pretrain_steps
     state.finish_pretraining()
+
+
+def adopt_model(state: State, model: Model, first_regressor: nn.Module) -> None:
+    """Start from a trained model's Φ, η, Ψ and its η₀, of the same networks and skeleton; D starts afresh, pre-training counts as done."""
+    for part in ("encoder", "regressor", "decoder"):
+        getattr(state.model, part).load_state_dict(getattr(model, part).state_dict())
+    state.pretrain_step = state.config.optimizer.pretrain_steps
+    state.finish_pretraining()
+    state.first_regressor.load_state_dict(first_regressor.state_dict())

@@ -40,6 +40,8 @@ def load(name: str | Path) -> Predictor:
     published models if there is none of that name, and names the file if it is missing or damaged.
     """
     path = Path(name)
+    if (path / "model.safetensors").is_file():  # what kp fit leaves
+        path = path / "model.safetensors"
     if path.is_dir() or path.suffix == ".pt":
         return Predictor.load(path)
     if path.suffix != ".safetensors":

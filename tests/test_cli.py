@@ -65,6 +65,7 @@ def test_help_lists_the_commands(kp):
         (["evaluate"], ["--split", "--json-file"]),
         (["predict"], ["--out", "--formats", "--crop", "--boxes", "dlc-h5"]),
         (["check"], ["data/people"]),
+        (["fit"], ["--poses", "--skeleton", "--start", "--crop", "--no-masks", "one subject"]),
     ],
     ids=" ".join,
 )
@@ -285,3 +286,18 @@ def test_study_passes_its_options_on(kp, monkeypatch, tmp_path):
     status, _, err = kp(*words, "--precision", "bfloat16")
     assert (status, err) == (0, "")
     assert asked == [(["full", "no_frame"], [4], tmp_path, "laptop", 7, "bfloat16", 3, (2, 5))]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["a.mp4", "--poses", "people"], "{cwd}/a.mp4: no such file or folder; check the path"),
+        (["a.mp4", "--poses", "people", "--size", 60], "--size 60 --every 1: a side is a multiple of 8, 64 at least; every and the"),
+        (["a.mp4", "--poses", "p.json", "--start", "birds"], "birds: no run folder, no .safetensors file and no published model"),
+    ],
+    ids=["video", "size", "start"],
+)
+def test_fit_says_what_is_wrong(kp, tmp_path, monkeypatch, words, expected):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = kp("fit", *words, "--out", "run")
+    assert status == 1 and blame(err)[0].startswith("kp: " + expected.format(cwd=tmp_path))

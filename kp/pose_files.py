@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kp.crops import around
+from kp.deeplabcut_h5 import read_columns
 from kp.errors import KpError
 from kp.libraries import library
 from kp.poses import read_npz
@@ -106,15 +107,12 @@ def _read_deeplabcut_rows(path: Path, rows: list[list[str]]) -> PoseFile:
 
 
 def _read_deeplabcut_h5(path: Path) -> PoseFile:
-    pandas = library("pandas", "formats", path)
-    library("tables", "formats", path)
-    table = pandas.read_hdf(path)
-    levels = table.columns.names
-    if "individuals" in levels and table.columns.get_level_values("individuals").nunique() > 1:
+    columns, values = read_columns(path)
+    if len({column.get("individuals") for column in columns}) > 1:
         raise KpError(f"{path}: shows several individuals; kp reads one: write a file for each")
-    places = list(zip(table.columns.get_level_values("bodyparts"), table.columns.get_level_values("coords"), strict=True))
-    joints = tuple(dict.fromkeys(str(joint) for joint, _ in places))
-    keypoints = np.stack([np.stack([table.iloc[:, places.index((j, what))].to_numpy(float) for what in ("x", "y")], 1) for j in joints], 1)
+    places = [(column["bodyparts"], column["coords"]) for column in columns]
+    joints = tuple(dict.fromkeys(joint for joint, _ in places))
+    keypoints = np.stack([np.stack([values[:, places.index((j, what))] for what in ("x", "y")], 1) for j in joints], 1)
     return PoseFile(path, keypoints, joints)
 
 

@@ -1,0 +1,75 @@
+"""SIGKILL at random moments: what was begun goes on to the same bits, and no file is ever half there."""
+
+import os
+import random
+import signal
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import kp.train
+from kp.exports import FORMATS
+from kp.predict import Predictor
+from kp.state import State, load_state
+from kp.tracking import look, track
+from kp.train import train
+
+KILLS = 50
+
+
+def killed(work, seconds: float) -> bool:
+    """Run ``work`` in a process of its own and kill it after so many seconds; whether it had not finished by then."""
+    child = os.fork()
+    if child == 0:
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        try:
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the process failed by itself"
+    return os.WIFSIGNALED(status)
+
+
+def test_training(config, tmp_path, monkeypatch, same):
+    monkeypatch.setattr(kp.train, "SAVE_EVERY", 2)
+    longer = replace(config, optimizer=replace(config.optimizer, pretrain_steps=8, steps=12))
+    expected = train(longer, tmp_path / "whole").state_dict()
+    chance, kills, finished = random.Random(0), 0, 0
+    while kills < KILLS:
+        run = tmp_path / f"run{finished}"
+        if killed(lambda run=run: train(longer, run), chance.uniform(0, 1)):
+            kills += 1
+            if (run / "checkpoint.pt").exists():
+                load_state(run / "checkpoint.pt", torch.device("cpu"))  # whole, or it would raise
+        else:
+            assert same(load_state(run / "checkpoint.pt", torch.device("cpu")).state_dict(), expected)
+            finished += 1
+    assert same(train(longer, tmp_path / f"run{finished}").state_dict(), expected)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_exporting(config, tiny, tmp_path, name):
+    torch.manual_seed(0)
+    predictor = Predictor.of(State(config, torch.device("cpu")))
+    found = track(predictor, look(tiny / "videos/test/000.mp4", masks=tiny / "masks/test/000.mp4"), progress=False)
+    long = replace(found, keypoints=np.tile(found.keypoints, (100, 1, 1)), confidence=np.tile(found.confidence, (100, 1)))
+    ending, write = FORMATS[name]
+    write(long, tmp_path / f"whole{ending}")
+    size = (tmp_path / f"whole{ending}").stat().st_size
+    chance = random.Random(1)
+    for number in range(KILLS // len(FORMATS)):
+        path = tmp_path / f"{number}{ending}"
+        killed(lambda path=path: write(long, path), chance.uniform(0, 0.15))
+        assert not path.exists() or path.stat().st_size == size
+        write(long, path)
+        assert path.stat().st_size == size
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]

@@ -128,7 +128,7 @@ def time_to_error(config, clips, poses, test) -> dict[str, float]:
     reached: dict[str, float] = {}
     start, paused = time.perf_counter(), [0.0]
 
-    def look(state: State) -> None:
+    def look(state: State, *_) -> None:
         if state.step % 25 == 0:
             now = time.perf_counter()
             error = evaluate(Predictor.of(state), test, poses)[0].raw

@@ -22,15 +22,20 @@ def train(
 ) -> None:
     """Train a model, or go on where an interrupted training of the same settings stopped.
 
+    Watches whether it learns: words on the terminal when that changes, and OUT/report.html, a page with pictures that reloads itself.
+
     Args:
         config: All settings; the preset gives their defaults.
-        out: Run folder: config.json, metrics.jsonl, checkpoint.pt.
+        out: Run folder: config.json, metrics.jsonl, checkpoint.pt, watch.jsonl, report.html.
         device: Where to compute: cpu, cuda, cuda:1, ...
     """
     from kp.train import train as run
+    from kp.watch import Watch
 
-    run(config, out, device=device)
-    print(f"trained: {out / 'checkpoint.pt'}\nnext:    kp evaluate {out}   or   kp predict {out} IMAGE_OR_VIDEO")
+    with Watch(out) as watch:
+        run(config, out, device=device, on_step=watch)
+    print(f"trained: {out / 'checkpoint.pt'}\nreport:  {out / 'report.html'}")
+    print(f"next:    kp evaluate {out}   or   kp predict {out} IMAGE_OR_VIDEO")
 
 
 def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Path | None = None) -> None:

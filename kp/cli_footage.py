@@ -28,13 +28,14 @@ def fit(
 
     What it takes: one subject in the picture, a camera that stands still, all seen from much the same side (a drawn skeleton has no left
     and right of its own), and 2-D poses of other subjects. What it does: square clips around the subject, masks from motion, training
-    on the subject on black, and a student of that model that needs no masks: RUN/model.safetensors. Then: kp predict RUN VIDEO
+    on the subject on black, and a student of that model that needs no masks: RUN/model.safetensors. While it trains, RUN/report.html shows
+    whether it learns, with pictures. Then: kp predict RUN VIDEO
 
     Args:
         videos: Videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
         poses: people or faces (the poses that ship with kp), or a file of poses of other subjects: kp's .csv or .npz, DeepLabCut's .csv
             or .h5, COCO's .json, SLEAP's .slp.
-        out: Folder RUN: video set, masks, checkpoint, model.
+        out: Folder RUN: video set, masks, checkpoint, report, model.
         skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in the file.
         crop: Where the subject is, if frames are not square: "subject" finds what moves before a static camera, "frame" takes
             whole frames between black bars.
@@ -50,6 +51,7 @@ def fit(
     """
     from kp.own_video import Fit, find_poses
     from kp.own_video import fit as run
+    from kp.watch import Watch
 
     if size < 64 or size % 8 or every < 1 or min(steps, student_steps) < 1:
         raise KpError(f"--size {size} --every {every}: a side is a multiple of 8, 64 at least; every and the steps are at least 1")
@@ -68,8 +70,9 @@ def fit(
         student_steps=student_steps,
         seed=seed,
     )
-    run(asked, out, device)
-    print(f"trained: {out / 'model.safetensors'}\nnext:    kp predict {out} VIDEO")
+    with Watch(out) as watch:
+        run(asked, out, device, on_step=watch)
+    print(f"trained: {out / 'model.safetensors'}\nreport:  {out / 'report.html'}\nnext:    kp predict {out} VIDEO")
 
 
 def masks(

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 import kp
+from kp.clips import Clips
 from kp.config import Config, laptop, of_dataset
 from kp.datasets import open_clips
 from kp.errors import KpError
 from kp.footage import find_videos
 from kp.foreground import write_masks
-from kp.poses import read_npz
+from kp.poses import Poses, read_npz
 from kp.predict import Predictor
 from kp.prepare import prepare
 from kp.skeleton import FACE, find_skeleton, skeleton_with
@@ -118,10 +119,11 @@ def choose_config(asked: Fit, out: Path, start: Predictor | None = None) -> Conf
     return replace(base, data=data, network=network, optimizer=rates, seed=asked.seed)
 
 
-def fit(asked: Fit, out: Path, device: str = "cpu", on_step: Callable[[State], None] | None = None) -> Predictor:
+def fit(asked: Fit, out: Path, device: str = "cpu", on_step: Callable[[State, Clips, Poses], None] | None = None) -> Predictor:
     """Run the stages that are not done yet; returns the model that RUN/model.safetensors holds.
 
-    on_step: called with the state after every step of the main training. KpError names the file or the setting that does not fit.
+    on_step: called after every step of the main training, with its state, clips and poses. KpError names the file or the setting that
+    does not fit.
     """
     model = out / "model.safetensors"
     start = load(asked.start) if asked.start else None

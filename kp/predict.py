@@ -77,7 +77,10 @@ class Predictor:
     @torch.no_grad()
     def decode(self, skeleton: Float[Tensor, "n c s s"], other: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
         """x̂ = Ψ(skeleton, other): what the decoder paints, on the CPU."""
-        return self.model.eval().decoder(skeleton.to(self.device), other.to(self.device)).cpu()
+        before = self.model.training
+        painted = self.model.eval().decoder(skeleton.to(self.device), other.to(self.device)).cpu()
+        self.model.train(before)
+        return painted
 
     def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:
         """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames, left and right resolved.

@@ -101,7 +101,7 @@ def run_one(setting: str, config: Config, out: Path, preset: str, snapshots: tup
     folder = place / run
     poses = open_prior(config.data, config.seed)
 
-    def snapshot(state: State) -> None:
+    def snapshot(state: State, *_) -> None:
         if state.step in snapshots:
             save_weights(Predictor(state.model, state.first_regressor), place / "snapshots" / f"{run}_at{state.step}.safetensors")
 

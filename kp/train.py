@@ -6,6 +6,7 @@ and ``checkpoint.pt``. Started again on the same folder, it continues to the sam
 
 import dataclasses
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -161,15 +162,16 @@ def train(
     device: str = "cpu",
     pretrained: Path | None = None,
     start: tuple[Model, nn.Module] | None = None,
-    on_step: Callable[[State], None] | None = None,
+    on_step: Callable[[State, Clips, Poses], None] | None = None,
     stop_after: int | None = None,
 ) -> State:
     """Train, or continue, the run in folder ``out``; returns its final state.
 
     clips, poses: loaded from ``config.data`` unless given. pretrained: another run's checkpoint whose
     pre-trained η to start from (same networks), instead of pre-training again. start: a trained model and its η₀ to go on from.
-    on_step: called after every step of the main training. stop_after: return after that many steps of this call, as if interrupted.
-    KpError for unusable data, an unwritable folder, or a folder that holds another run.
+    on_step: called after every step of the main training, with the clips and poses it learns from (kp/watch.py looks at them).
+    stop_after: return after that many steps of this call, as if interrupted. KpError for unusable data, an unwritable folder, a folder
+    that holds another run, or if a loss is no longer a number: what follows could not be trained further.
     """
     data = config.data
     state = open_run(config, out, find_device(device))
@@ -198,18 +200,16 @@ def train(
                 mininterval=1.0 if sys.stderr.isatty() else 5.0,
             )
             while getattr(state, counter) < steps and done != stop_after:
-                if phase == "pretrain":
-                    terms = pretrain_step(state, poses)
-                else:
-                    terms = train_step(state, clips, shown)
-                    if on_step:
-                        on_step(state)
+                terms = pretrain_step(state, poses) if phase == "pretrain" else train_step(state, clips, shown)
+                check_finite(terms, state, out)
                 step, done = getattr(state, counter), done + 1
                 bar.update()
                 if step % LOG_EVERY == 0 or step == steps:
                     bar.set_postfix({k: f"{v:.3g}" for k, v in terms.items()}, refresh=False)
                     log.write(json.dumps(dict(phase=phase, step=step, seconds=round(time.perf_counter() - started, 2), **terms)) + "\n")
                     log.flush()
+                if on_step and phase == "train":
+                    on_step(state, clips, shown)
                 if phase == "pretrain" and step == steps:
                     state.finish_pretraining()
                 if step % SAVE_EVERY == 0 or step == steps:
@@ -218,6 +218,16 @@ def train(
     if done == stop_after:
         save_checkpoint(state.state_dict(), out / "checkpoint.pt")
     return state
+
+
+def check_finite(terms: dict[str, float], state: State, out: Path) -> None:
+    """KpError if a loss is not finite. The checkpoint of run ``out`` stays as it is."""
+    broken = [name for name, value in terms.items() if not math.isfinite(value)]
+    if broken:
+        raise KpError(
+            f"{out}: training broke in step {state.step or state.pretrain_step}, {broken[0]} is not a number any more; begin anew in "
+            "another folder with a lower learning rate (--optimizer.lr) or with --optimizer.precision float32"
+        )
 
 
 def adopt_regressor(state: State, checkpoint: Path) -> None:

@@ -69,7 +69,7 @@ def test_stages_that_are_done_are_skipped_and_the_end_is_the_same(asked, small, 
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    def stop_training(state):
+    def stop_training(state, *_):
         if state.step == 2:
             raise KeyboardInterrupt
 

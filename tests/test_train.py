@@ -106,7 +106,7 @@ def test_a_finished_run_is_left_as_it_is(finished, config, tmp_path, same):
 def test_saves_on_the_way(config, clips, poses, tmp_path, monkeypatch):
     monkeypatch.setattr("kp.train.SAVE_EVERY", 2)
     seen = []
-    train(config, tmp_path, clips, poses, on_step=lambda state: seen.append(load_state(tmp_path / "checkpoint.pt", cpu).step))
+    train(config, tmp_path, clips, poses, on_step=lambda state, *_: seen.append(load_state(tmp_path / "checkpoint.pt", cpu).step))
     assert seen == [0, 0, 2, 2, 4, 4]
 
 
@@ -297,7 +297,7 @@ def test_training_but_not_pretraining_sees_the_weighed_prior(config, clips, pose
 
 def test_on_step_and_stop_after(config, clips, poses, tmp_path):
     seen = []
-    train(config, tmp_path, clips, poses, on_step=lambda state: seen.append(state.step), stop_after=7)
+    train(config, tmp_path, clips, poses, on_step=lambda state, *_: seen.append(state.step), stop_after=7)
     assert seen == [1, 2, 3]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from kp.cli_footage import fit, masks, prepare
+from kp.cli_footage import check, fit, masks, prepare
 from kp.config import PRESETS, Config
 from kp.errors import KpError
 from kp.whole import whole
@@ -185,28 +185,6 @@ def export(run: tyro.conf.Positional[Path], out: Path = Path("onnx")) -> None:
 
     for path, apart in write_onnx(load(run), out).items():
         print(f"{path}: differs from torch by {apart:.1e} at most")
-
-
-def check(videos: tyro.conf.Positional[Path] = Path("data/people"), skeleton: str = "") -> None:
-    """Check a video set: checksums, then every clip, mask and prior as training would read them.
-
-    Args:
-        videos: Folder of the video set.
-        skeleton: Topology of its poses; empty takes the one that names their joints.
-    """
-    from kp.checksums import verify
-    from kp.clips import load_clips
-    from kp.poses import load_poses, read_npz
-    from kp.skeleton import find_skeleton, skeleton_with
-
-    print(f"{verify(videos)} files match SHA256SUMS")
-    for split in ("train", "val", "test"):
-        clips = load_clips(videos, split, 64)
-        print(f"{split:5s} {len(clips):4d} clips, {sum(map(len, clips.frames)):6d} frames")
-    for path in sorted((videos / "priors").glob("*.npz")):
-        names = [str(n) for n in read_npz(path, ("joint_names",))["joint_names"]]
-        topology = find_skeleton(skeleton) if skeleton else skeleton_with(names, path)
-        print(f"prior {path.stem}: {len(load_poses(path, topology, 64))} poses of the skeleton '{topology.name}'")
 
 
 def study(

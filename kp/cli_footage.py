@@ -1,4 +1,4 @@
-"""The commands that turn your own footage into something to learn from, or into a model: ``kp fit | prepare | masks``."""
+"""The commands that turn your own footage into something to learn from, or into a model: ``kp check | fit | prepare | masks``."""
 
 from pathlib import Path
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 import tyro
 
 from kp.errors import KpError
+from kp.whole import whole
 
 
 def fit(
@@ -136,3 +137,85 @@ def prepare(
     print(f"{out}: {clips} clips, {count} poses of the skeleton '{chosen.name}'")
     print(f"next:    kp masks {out} {out}_masks")
     print(f"then:    kp train --out runs/own laptop --data.videos {out} --data.prior own --data.masks {out}_masks{extra}")
+
+
+def check(
+    videos: tyro.conf.Positional[tuple[Path, ...]] = (Path("data/people"),),
+    poses: str = "",
+    skeleton: str = "",
+    crop: Literal["", "subject", "frame"] = "",
+    boxes: tuple[Path, ...] = (),
+    every: int = 1,
+    size: int = 64,
+    out: Path = Path("check.png"),
+) -> None:
+    """Look at footage and poses before a training; or, without --poses, check that a video set is whole.
+
+    With --poses: what each video holds, what its crops keep, whether subjects and poses agree in size, place, shape and way up, what to
+    change if not, and a contact sheet. Takes what kp fit takes. Without: checksums, then every clip, mask and prior as training reads them.
+
+    Args:
+        videos: Videos, or folders of videos; without --poses, the folder of a video set.
+        poses: people or faces (the poses that ship with kp), or a file of poses, as kp fit takes it.
+        skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in the file.
+        crop: Where the subject is, as in kp fit: subject, frame, or empty.
+        boxes: One box track for each video instead, as in kp fit.
+        every: Take every so many frames, as in kp fit.
+        size: Resolution of the model that you mean to train.
+        out: Picture for the contact sheet.
+    """
+    if poses:
+        return _check_footage(videos, poses, skeleton, crop, boxes, every, size, out)
+    for root in videos:
+        _check_set(root, skeleton)
+
+
+def _check_footage(
+    videos: tuple[Path, ...], poses: str, skeleton: str, crop: str, boxes: tuple[Path, ...], every: int, size: int, out: Path
+):
+    from kp.check import advise, as_table, look_through, sheet
+    from kp.figures import close_all, save
+    from kp.footage import find_videos
+    from kp.own_video import find_poses
+    from kp.pose_files import choose_skeleton, read_pose_file
+    from kp.skeleton import find_skeleton
+
+    files = find_videos(list(videos))
+    if boxes and len(boxes) != len(files):
+        raise KpError(f"{len(files)} videos but {len(boxes)} box tracks; give one for each, in the same order")
+    if every < 1 or size < 16:
+        raise KpError(f"--size {size} --every {every}: a side has at least 16 pixels, and every is at least 1")
+    found = read_pose_file(find_poses(poses))
+    topology = choose_skeleton(found, find_skeleton(skeleton) if skeleton else None)
+    footage = [look_through(path, crop, boxes[i] if boxes else None, every) for i, path in enumerate(files)]
+    moving = crop == "subject" or bool(boxes)
+    advice = advise(footage, found, topology, size, moving)
+    with whole(out) as part:
+        save(sheet(footage, found, topology, size), part)
+    close_all()
+    print("\n".join(as_table(footage, moving)))
+    print(f"{found.path.name}: {len(found.keypoints)} poses of the skeleton '{topology.name}', {len(topology)} joints")
+    print("\n".join(f"- {words}" for words in advice) or "Nothing amiss was found.")
+    print(f"look at: {out}")
+
+
+def _check_set(root: Path, skeleton: str) -> None:
+    from kp.checksums import verify
+    from kp.clips import load_clips
+    from kp.poses import load_poses, read_npz
+    from kp.skeleton import find_skeleton, skeleton_with
+
+    if not (root / "videos").is_dir():
+        raise KpError(f"{root}: no video set, it has no folder videos/; to look at footage, give --poses too")
+    own = root / "skeleton.json"
+    if not (root / "priors/own.npz").is_file():  # sets that kp prepare made have no checksums
+        print(f"{verify(root)} files match SHA256SUMS")
+    for split in ("train", "val", "test"):
+        if (root / "videos" / split).is_dir():
+            clips = load_clips(root, split, 64, background=not (root / "masks").is_dir())
+            print(f"{split:5s} {len(clips):4d} clips, {sum(map(len, clips.frames)):6d} frames")
+    for path in sorted((root / "priors").glob("*.npz")):
+        names = [str(n) for n in read_npz(path, ("joint_names",))["joint_names"]]
+        named = skeleton or (str(own) if own.is_file() else "")
+        topology = find_skeleton(named) if named else skeleton_with(names, path)
+        print(f"prior {path.stem}: {len(load_poses(path, topology, 64))} poses of the skeleton '{topology.name}'")

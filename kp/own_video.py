@@ -113,6 +113,7 @@ def choose_config(asked: Fit, out: Path, start: Predictor | None = None) -> Conf
         masks=out / "masks" if asked.masks else None,
         size=start.size if start else asked.size,
         skeleton=name,
+        move=True,  # cameras are tilted, crops off the middle
     )
     rates = replace(base.optimizer, steps=asked.steps, pretrain_steps=asked.pretrain_steps)
     network = start.model.config.network if start else base.network

@@ -61,21 +61,30 @@ def measure(path: Path) -> tuple[int, tuple[int, int], float]:
     return count, size, (count - 1) / last if last > 0 else 1.0
 
 
-def choose_squares(path: Path, count: int, size: tuple[int, int], crop: str, boxes: Path | None, progress: bool = True) -> Squares:
-    """Where the subject is: a box track, what moves (crop "subject"), or whole frames (square ones, or crop "frame").
+def find_subject(
+    path: Path, count: int, size: tuple[int, int], crop: str, boxes: Path | None, progress: bool = True
+) -> Float[np.ndarray, "t 4"] | None:
+    """Boxes (left, top, width, height in pixels), one a frame: a box track's, or what moves (crop "subject"); None means whole frames
+    (square ones, or crop "frame").
 
     KpError for frames that are not square if nothing says where to look.
     """
     if boxes:
-        return around(read_boxes(boxes, count))
+        return read_boxes(boxes, count)
     if crop == "subject":
-        return around(find_boxes(path, count, progress))
+        return find_boxes(path, count, progress)
     if crop == "frame" or size[0] == size[1]:
-        return whole_frames(count, size)
+        return None
     raise KpError(
         f"{path}: {size[0]}×{size[1]} pixels, but models see squares with the subject in the middle; say where it is: --boxes FILE, "
         "--crop subject (finds what moves before a static camera) or --crop frame (whole frames between black bars)"
     )
+
+
+def choose_squares(path: Path, count: int, size: tuple[int, int], crop: str, boxes: Path | None, progress: bool = True) -> Squares:
+    """The squares that a model sees, one a frame: around the subject, or whole frames. KpError as :func:`find_subject`."""
+    found = find_subject(path, count, size, crop, boxes, progress)
+    return whole_frames(count, size) if found is None else around(found)
 
 
 @dataclass(frozen=True)

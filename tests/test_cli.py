@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import FRAMES, make_set
+from tiny import FRAMES, make_set, prior_arrays, write_video
 
 from kp.cli import main
-from kp.clips import read_video, write_video
+from kp.clips import read_video
 from kp.predict import Predictor
 from kp.skeleton import BODY
 from kp.tracking import look, track
@@ -227,7 +227,7 @@ def test_prepare(kp, tiny, tmp_path):
         f"kp: {videos / '000.mp4'}: gives 8 frames, a clip needs 16; take a longer video or a smaller --every"
     ]
     long = tmp_path / "long.mp4"
-    write_video(long, np.tile(read_video(videos / "000.mp4"), (4, 1, 1, 1)), crf=20)
+    write_video(long, np.tile(read_video(videos / "000.mp4"), (4, 1, 1, 1)))
     status, printed, _ = kp("prepare", long, "--poses", tiny / "priors/matched.npz", "--out", out, "--size", 32)
     assert status == 0 and printed.splitlines() == [
         f"{out}: 1 clips, 60 poses of the skeleton 'body'",
@@ -301,3 +301,37 @@ def test_fit_says_what_is_wrong(kp, tmp_path, monkeypatch, words, expected):
     monkeypatch.chdir(tmp_path)
     status, _, err = kp("fit", *words, "--out", "run")
     assert status == 1 and blame(err)[0].startswith("kp: " + expected.format(cwd=tmp_path))
+
+
+def test_check_of_footage(kp, tmp_path):
+    frames = np.full((40, 64, 64, 3), 90, np.uint8)
+    for t in range(40):
+        frames[t, 10:50, t : t + 12] = 220
+    write_video(tmp_path / "my videos/été.mp4", frames)
+    np.savez(tmp_path / "poses.npz", **prior_arrays())
+    words = ("check", tmp_path / "my videos", "--poses", tmp_path / "poses.npz", "--out", tmp_path / "new/sheet.png")
+    status, out, _ = kp(*words)
+    assert status == 0 and out.splitlines() == [
+        "été.mp4: 64×64, 40 frames, 20 a second, 2.0 s → clips: 1",
+        "  squares of 64 pixels keep 100% of the frame",
+        "poses.npz: 60 poses of the skeleton 'body', 17 joints",
+        "- 40 frames are few: a model that starts from nothing wants thousands. Go on from published weights (--start).",
+        "- 60 poses are few: in the book's ablations 500 were enough and 50 were not. Add poses of anyone.",
+        f"look at: {tmp_path / 'new/sheet.png'}",
+    ]
+    assert Image.open(tmp_path / "new/sheet.png").width > 500
+    status, _, err = kp(*words, "--boxes", "a.csv", "b.csv")
+    assert status == 1 and err == "kp: 1 videos but 2 box tracks; give one for each, in the same order\n"
+    status, _, err = kp("check", tmp_path / "my videos")
+    assert (
+        status == 1
+        and err == f"kp: {tmp_path / 'my videos'}: no video set, it has no folder videos/; to look at footage, give --poses too\n"
+    )
+
+
+def test_check_of_a_set_that_kp_prepare_made(kp, tmp_path):
+    write_video(tmp_path / "a.mp4", np.random.default_rng(0).integers(0, 255, (32, 64, 64, 3), np.uint8))
+    np.savez(tmp_path / "poses.npz", **prior_arrays())
+    assert kp("prepare", tmp_path / "a.mp4", "--poses", tmp_path / "poses.npz", "--out", tmp_path / "set", "--size", 64)[0] == 0
+    status, out, _ = kp("check", tmp_path / "set")
+    assert status == 0 and out.splitlines() == ["train    1 clips,     32 frames", "prior own: 60 poses of the skeleton 'body'"]

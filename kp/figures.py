@@ -193,3 +193,16 @@ def curves(
             axis.legend(frameon=False, fontsize=7)
     axes[0, 0].set_ylabel(ylabel)
     return figure
+
+
+def space(points: Float[np.ndarray, "n k 3"], skeleton: Skeleton) -> Figure:
+    """Poses in space (x, y, z upwards; any unit), side by side, from one point of view: right red, left blue, middle yellow."""
+    figure, axes = plt.subplots(1, len(points), figsize=(2.1 * len(points), 2.6), subplot_kw={"projection": "3d"}, squeeze=False)
+    middle, reach = points.reshape(-1, 3).mean(0), np.ptp(points.reshape(-1, 3), 0).max() / 2
+    for axis, pose in zip(axes[0], points, strict=True):
+        for edge, colour in edge_colours(skeleton):
+            axis.plot(*pose[list(edge)].T, color=colour, lw=2)
+        axis.set(**{f"{name}lim": (centre - reach, centre + reach) for name, centre in zip("xyz", middle, strict=True)})
+        axis.set(xticklabels=[], yticklabels=[], zticklabels=[], box_aspect=(1, 1, 1))
+        axis.view_init(elev=12, azim=-60)
+    return figure

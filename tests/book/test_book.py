@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "results/smoke"
-NOTEBOOKS = ("train", "ablate", "visualise", "evidence")
+NOTEBOOKS = ("train", "ablate", "visualise", "evidence", "own_video")
 
 
 @pytest.fixture(scope="module")

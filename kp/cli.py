@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 from itertools import zip_longest
 from pathlib import Path
@@ -252,8 +253,12 @@ def main() -> None:
             prog="kp",
             description="Named keypoints from unlabelled videos and unpaired poses.",
         )
+        sys.stdout.flush()
     except KpError as error:
         sys.exit(f"kp: {error}")
+    except BrokenPipeError:  # whoever read our words has gone, as in: kp --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit("kp: stopped; the same command goes on from the last checkpoint")
 

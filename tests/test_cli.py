@@ -335,3 +335,11 @@ def test_check_of_a_set_that_kp_prepare_made(kp, tmp_path):
     assert kp("prepare", tmp_path / "a.mp4", "--poses", tmp_path / "poses.npz", "--out", tmp_path / "set", "--size", 64)[0] == 0
     status, out, _ = kp("check", tmp_path / "set")
     assert status == 0 and out.splitlines() == ["train    1 clips,     32 frames", "prior own: 60 poses of the skeleton 'body'"]
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    """As in: kp settings | head -1"""
+    kp = subprocess.Popen([sys.executable, "-m", "kp.cli", "settings"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    kp.stdout.close()
+    assert kp.stderr.read() == b"" and kp.wait() == 1
+    kp.stderr.close()

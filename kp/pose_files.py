@@ -1,4 +1,4 @@
-"""Pose priors from the files that other tools write: kp's CSV and npz, DeepLabCut CSV and HDF5, COCO JSON, SLEAP.
+"""Pose priors from the files that other tools write: kp's CSV and npz, DeepLabCut CSV and HDF5, COCO JSON, SLEAP, BVH.
 
 What is read are points in pixels of any images; :func:`as_prior` puts them into the frame that footage is cropped to.
 """
@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from kp.bvh import poses_of
 from kp.crops import around
 from kp.deeplabcut_h5 import read_columns
 from kp.errors import KpError
 from kp.libraries import library
 from kp.poses import read_npz
-from kp.skeleton import SHIPPED, Skeleton
+from kp.skeleton import SHIPPED, Skeleton, mirror_name
 
 BODY_MARGIN = 1.1  # a subject's outline is about so much larger than the box around its joints
 
@@ -46,6 +47,7 @@ def read_pose_file(path: Path) -> PoseFile:
         ".h5": _read_deeplabcut_h5,
         ".json": _read_coco,
         ".slp": _read_sleap,
+        ".bvh": _read_bvh,
     }
     if path.suffix.lower() not in readers:
         raise KpError(f"{path}: not a pose file that kp reads; it takes {', '.join(readers)}")
@@ -135,6 +137,10 @@ def _read_sleap(path: Path) -> PoseFile:
     return PoseFile(path, np.stack(poses).astype(float), tuple(skeleton.node_names), tuple(map(tuple, skeleton.edge_names)), sequence=False)
 
 
+def _read_bvh(path: Path) -> PoseFile:
+    return PoseFile(path, *poses_of(path))
+
+
 def choose_skeleton(found: PoseFile, named: Skeleton | None = None) -> Skeleton:
     """The topology of a pose file: the one ``named``; else a shipped one that has exactly these joints; else the file's own edges.
 
@@ -156,18 +162,6 @@ def choose_skeleton(found: PoseFile, named: Skeleton | None = None) -> Skeleton:
         )
     pairs = tuple((joint, other) for joint in found.joints if (other := mirror_name(joint)) in found.joints and other != joint)
     return Skeleton(found.path.stem, found.joints, found.edges, pairs)
-
-
-def mirror_name(joint: str) -> str:
-    """The right-hand name of a left-hand joint: left_knee → right_knee, LKnee → RKnee, kneeL → kneeR; others as they are."""
-    for left, right in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
-        if left in joint:
-            return joint.replace(left, right)
-    if len(joint) > 1 and joint[0] == "L" and (joint[1].isupper() or joint[1] in "_."):
-        return "R" + joint[1:]
-    if len(joint) > 1 and joint[-1] == "L" and (joint[-2].islower() or joint[-2] in "_."):
-        return joint[:-1] + "R"
-    return joint
 
 
 def as_prior(found: PoseFile, skeleton: Skeleton, size: int, margin: float) -> Float[np.ndarray, "n k 2"]:

@@ -180,6 +180,18 @@ def load_skeleton(path: Path) -> Skeleton:
         raise KpError(f"{path}: not a skeleton ({error}); see examples/hand.json") from error
 
 
+def mirror_name(joint: str) -> str:
+    """The right-hand name of a left-hand joint: left_knee → right_knee, LKnee → RKnee, kneeL → kneeR; others as they are."""
+    for left, right in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
+        if left in joint:
+            return joint.replace(left, right)
+    if len(joint) > 1 and joint[0] == "L" and (joint[1].isupper() or joint[1] in "_."):
+        return "R" + joint[1:]
+    if len(joint) > 1 and joint[-1] == "L" and (joint[-2].islower() or joint[-2] in "_."):
+        return joint[:-1] + "R"
+    return joint
+
+
 def skeleton_with(names: list[str], path: Path) -> Skeleton:
     """The shipped topology whose joints are ``names``, read from file ``path``; KpError if there is none."""
     for skeleton in SHIPPED:

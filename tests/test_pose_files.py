@@ -9,8 +9,8 @@ import pytest
 from kp.crops import around
 from kp.errors import KpError
 from kp.exports import write_coco, write_csv, write_deeplabcut_csv, write_deeplabcut_h5, write_sleap
-from kp.pose_files import PoseFile, as_prior, choose_skeleton, mirror_name, read_pose_file
-from kp.skeleton import BODY, Skeleton, find_skeleton
+from kp.pose_files import PoseFile, as_prior, choose_skeleton, read_pose_file
+from kp.skeleton import BODY, Skeleton, find_skeleton, mirror_name
 from kp.tracking import Track
 
 ARROW = Skeleton(

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
+from kp.bvh import read_take
+
 LIMBS = ("thigh", "shin", "uarm", "larm")
 
 # Bones of the rendered body that each captured segment drives.
@@ -124,50 +126,26 @@ def read_deepmimic(path: Path) -> Motion:
     )
 
 
-def _parse_bvh(text: str):
-    """Joints (name, parent, offset, channels) in file order, seconds a frame and the (T, C) channel values."""
-    head, _, tail = text.partition("MOTION")
-    joints, stack = [], []
-    for line in head.splitlines():
-        word = line.split()
-        if not word:
-            continue
-        if word[0] in ("ROOT", "JOINT"):
-            joints.append(dict(name=word[1], parent=stack[-1] if stack else -1))
-        elif word[0] == "End":
-            joints.append(dict(name=None, parent=stack[-1]))
-        elif word[0] == "{":
-            stack.append(len(joints) - 1)
-        elif word[0] == "}":
-            stack.pop()
-        elif word[0] == "OFFSET":
-            joints[stack[-1]]["offset"] = np.array(word[1:4], float)
-        elif word[0] == "CHANNELS":
-            joints[stack[-1]]["channels"] = word[2:]
-    lines = [line for line in tail.splitlines() if line.strip()]
-    return joints, float(lines[1].split()[-1]), np.array([line.split() for line in lines[2:]], float)
-
-
 def read_bvh(path: Path) -> Motion:
     """A BVH take in either of the two joint vocabularies of the package (CMU's and the boxing file's)."""
-    joints, seconds, values = _parse_bvh(path.read_text(errors="ignore"))
+    take = read_take(path)
     axes = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)  # x left, y up, z forwards
     world, column, index = [], 0, {}
-    for i, joint in enumerate(joints):
-        channels = joint.get("channels", [])
-        block = values[:, column : column + len(channels)]
+    for i, joint in enumerate(take.joints):
+        channels = joint.channels
+        block = take.values[:, column : column + len(channels)]
         column += len(channels)
-        index[joint["name"]] = i
+        index[joint.name] = i
         if not channels:
-            world.append(world[joint["parent"]])
+            world.append(world[joint.parent])
             continue
         order = [(c[0], k) for k, c in enumerate(channels) if c.endswith("rotation")]
         local = Rotation.from_euler("".join(a for a, _ in order), block[:, [k for _, k in order]], degrees=True).as_matrix()
-        if joint["parent"] < 0:
+        if joint.parent < 0:
             root = block[:, [channels.index(a + "position") for a in "XYZ"]]
             world.append(local)
         else:
-            world.append(world[joint["parent"]] @ local)
+            world.append(world[joint.parent] @ local)
     cmu = "LeftUpLeg" in index
     name = dict(pelvis="Hips", chest="Spine1" if cmu else "Chest", neck="Neck1" if cmu else "Neck", head="Head")
     parts = ["UpLeg", "Leg", "Foot", "Arm", "ForeArm", "Hand"] if cmu else ["Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist"]
@@ -175,11 +153,11 @@ def read_bvh(path: Path) -> Motion:
         name |= {k + side: word + p for k, p in zip(("thigh", "shin", "foot", "uarm", "larm", "hand"), parts, strict=True)}
         name["clav" + side] = word + ("Shoulder" if cmu else "Collar")
     child = dict(thigh="shin", shin="foot", uarm="larm", larm="hand")
-    offset = {k: joints[index[n]]["offset"] for k, n in name.items()}
+    offset = {k: take.joints[index[n]].offset for k, n in name.items()}
     return Motion(
         path.stem,
         "cmu",
-        1 / seconds,
+        1 / take.seconds,
         {k: axes @ world[index[n]] @ axes.T for k, n in name.items()},
         {a + s: axes @ offset[b + s] for a, b in child.items() for s in "LR"},
         root @ axes.T,

@@ -115,7 +115,7 @@ def prepare(
 
     Args:
         videos: Videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
-        poses: 2-D poses of other subjects: kp's .csv or .npz, DeepLabCut's .csv or .h5, COCO's .json, SLEAP's .slp; or motion capture (.bvh).
+        poses: 2-D poses of other subjects: kp's .csv or .npz, DeepLabCut's .csv or .h5, COCO's .json, SLEAP's .slp, or .bvh.
         out: Folder for the video set.
         skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in the file.
         crop: Where the subject is, if frames are not square: "subject" finds what moves before a static camera, "frame" takes

@@ -106,8 +106,9 @@ def test_rotations_by_hand():
 
 BIOVISION = {
     "Spine1": "Chest", "LeftUpLeg": "LeftHip", "LeftLeg": "LeftKnee", "LeftFoot": "LeftAnkle", "RightUpLeg": "RightHip",
-    "RightLeg": "RightKnee", "RightFoot": "RightAnkle", "LeftShoulder": "LeftCollar", "LeftArm": "LeftShoulder", "LeftForeArm": "LeftElbow", "LeftHand": "LeftWrist",
-    "RightShoulder": "RightCollar", "RightArm": "RightShoulder", "RightForeArm": "RightElbow", "RightHand": "RightWrist",
+    "RightLeg": "RightKnee", "RightFoot": "RightAnkle", "LeftShoulder": "LeftCollar", "LeftArm": "LeftShoulder",
+    "LeftForeArm": "LeftElbow", "LeftHand": "LeftWrist", "RightShoulder": "RightCollar", "RightArm": "RightShoulder",
+    "RightForeArm": "RightElbow", "RightHand": "RightWrist",
 }  # fmt: skip
 
 

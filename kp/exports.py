@@ -48,11 +48,14 @@ def write_deeplabcut_csv(track: Track, path: Path) -> None:
 def write_deeplabcut_h5(track: Track, path: Path) -> None:
     """The same table as HDF5, as pandas reads it. KpError if pandas or tables is not installed."""
     pandas = library("pandas", "formats", path)
-    library("tables", "formats", path)
+    tables = library("tables", "formats", path)
     columns, values = _columns(track)
     names = pandas.MultiIndex.from_tuples([(SCORER, *c) for c in columns], names=["scorer", "bodyparts", "coords"])
     with whole(path) as part:
-        pandas.DataFrame(values, columns=names).to_hdf(part, key="df_with_missing", mode="w", format="table")
+        try:
+            pandas.DataFrame(values, columns=names).to_hdf(part, key="df_with_missing", mode="w", format="table")
+        except tables.HDF5ExtError as error:  # how it reports a write that failed
+            raise OSError(str(error).splitlines()[-1]) from error
 
 
 def write_coco(track: Track, path: Path) -> None:

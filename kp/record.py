@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 import kp
+from kp.errors import KpError
 from kp.whole import whole
 
 
@@ -47,3 +48,12 @@ def write_json(path: Path, numbers: dict) -> None:
 def read_metrics(run: Path) -> list[dict]:
     """The lines of a run's metrics.jsonl."""
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def append_metrics(run: Path, line: dict) -> None:
+    """Add a line to the run's metrics.jsonl. KpError if it cannot be written."""
+    try:
+        with open(run / "metrics.jsonl", "a") as file:
+            file.write(json.dumps(line) + "\n")
+    except OSError as error:
+        raise KpError(f"{run}: cannot be written ({error.strerror}); choose another folder with --out") from error

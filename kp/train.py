@@ -23,7 +23,7 @@ from kp.datasets import open_clips, open_prior
 from kp.errors import KpError
 from kp.model import Model, discriminator_loss, generator_loss, reading_loss, regressor_loss, run
 from kp.poses import Poses, augment, reflect_some, vary
-from kp.record import read_metrics
+from kp.record import append_metrics, read_metrics
 from kp.retrieval import weigh_prior
 from kp.similarity import draw_similarity
 from kp.state import State, learning_rate, load_state, save_checkpoint
@@ -189,32 +189,30 @@ def train(
     logged = read_metrics(out)
     started, done = time.perf_counter() - (logged[-1]["seconds"] if logged else 0), 0  # a continued run's clock goes on
     phases = (("pretrain", config.optimizer.pretrain_steps), ("train", config.optimizer.steps))
-    with open(out / "metrics.jsonl", "a") as log:
-        for phase, steps in phases:
-            counter = "pretrain_step" if phase == "pretrain" else "step"
-            bar = tqdm(
-                total=steps,
-                initial=getattr(state, counter),
-                desc=f"{phase:8s}",
-                unit="step",
-                mininterval=1.0 if sys.stderr.isatty() else 5.0,
-            )
-            while getattr(state, counter) < steps and done != stop_after:
-                terms = pretrain_step(state, poses) if phase == "pretrain" else train_step(state, clips, shown)
-                check_finite(terms, state, out)
-                step, done = getattr(state, counter), done + 1
-                bar.update()
-                if step % LOG_EVERY == 0 or step == steps:
-                    bar.set_postfix({k: f"{v:.3g}" for k, v in terms.items()}, refresh=False)
-                    log.write(json.dumps(dict(phase=phase, step=step, seconds=round(time.perf_counter() - started, 2), **terms)) + "\n")
-                    log.flush()
-                if on_step and phase == "train":
-                    on_step(state, clips, shown)
-                if phase == "pretrain" and step == steps:
-                    state.finish_pretraining()
-                if step % SAVE_EVERY == 0 or step == steps:
-                    save_checkpoint(state.state_dict(), out / "checkpoint.pt")
-            bar.close()
+    for phase, steps in phases:
+        counter = "pretrain_step" if phase == "pretrain" else "step"
+        bar = tqdm(
+            total=steps,
+            initial=getattr(state, counter),
+            desc=f"{phase:8s}",
+            unit="step",
+            mininterval=1.0 if sys.stderr.isatty() else 5.0,
+        )
+        while getattr(state, counter) < steps and done != stop_after:
+            terms = pretrain_step(state, poses) if phase == "pretrain" else train_step(state, clips, shown)
+            check_finite(terms, state, out)
+            step, done = getattr(state, counter), done + 1
+            bar.update()
+            if step % LOG_EVERY == 0 or step == steps:
+                bar.set_postfix({k: f"{v:.3g}" for k, v in terms.items()}, refresh=False)
+                append_metrics(out, dict(phase=phase, step=step, seconds=round(time.perf_counter() - started, 2), **terms))
+            if on_step and phase == "train":
+                on_step(state, clips, shown)
+            if phase == "pretrain" and step == steps:
+                state.finish_pretraining()
+            if step % SAVE_EVERY == 0 or step == steps:
+                save_checkpoint(state.state_dict(), out / "checkpoint.pt")
+        bar.close()
     if done == stop_after:
         save_checkpoint(state.state_dict(), out / "checkpoint.pt")
     return state

@@ -22,7 +22,8 @@ def whole(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
-        raise KpError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+        why = " ".join(str(error.strerror or error).split())  # HDF5 writes the date, and starts a new line
+        raise KpError(f"{path}: cannot be written ({why}); choose another place") from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

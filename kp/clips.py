@@ -34,7 +34,7 @@ def read_video(path: Path) -> UInt8[np.ndarray, "t h w 3"]:
     if not path.is_file():
         raise KpError(f"{path}: no such video; check the folder, or restore it with 'git checkout' or 'make data'")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             promised = container.streams.video[0].frames
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     except (av.error.FFmpegError, IndexError) as error:

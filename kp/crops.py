@@ -13,6 +13,7 @@ from kp.coordinates import resize_pixels
 from kp.errors import KpError
 
 MARGIN = 1.25  # a square's side, in the longer side of the box around the subject
+FAR = 1_000_000  # pixels: no picture is as large
 STEADY = 15  # frames over which squares are averaged: they follow the subject and do not tremble
 
 
@@ -78,7 +79,7 @@ def read_boxes(path: Path, count: int) -> Float[np.ndarray, "t 4"]:
     if not path.is_file():
         raise KpError(f"{path}: no such file; a box track is a CSV with the columns frame, x, y, width, height")
     frames, boxes = [], []
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             try:
                 frame, box = int(row["frame"]), [float(row[name]) for name in ("x", "y", "width", "height")]
@@ -86,7 +87,7 @@ def read_boxes(path: Path, count: int) -> Float[np.ndarray, "t 4"]:
                 raise KpError(f"{path}: has no column {error}; expected: frame, x, y, width, height") from error
             except (TypeError, ValueError) as error:
                 raise KpError(f"{path}: line {number} is not five numbers; expected: frame, x, y, width, height") from error
-            if not np.isfinite(box).all() or min(box[2:]) <= 0:
+            if not np.isfinite(box).all() or np.abs(box).max() > FAR or min(box[2:]) <= 0:
                 raise KpError(f"{path}: line {number}: a box must have a finite place and a positive size")
             if frame in frames or not 0 <= frame < count:
                 raise KpError(

@@ -45,7 +45,8 @@ def read_columns(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n
             columns = list(zip(*(level(i)[:][table[f"block0_items_label{i}"][:]] for i in levels), strict=True))
     text = lambda value: value.decode() if isinstance(value, bytes) else str(value)
     told = [dict(zip(names, map(text, column), strict=True)) for column in columns]
-    values = np.asarray(values, float)
+    with np.errstate(invalid="ignore"):  # numbers of a damaged kind become NaN
+        values = np.asarray(values, float)
     if values.shape[1:] != (len(told),):
         raise KpError(f"{path}: {len(told)} columns are named, but the table has {values.shape[1:]}; DeepLabCut's hold numbers only")
     return told, values

@@ -37,7 +37,7 @@ def each_frame(path: Path) -> Iterator[Frame]:
         raise KpError(f"{path}: no such video; check the path")
     count, size = 0, None
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             stream = container.streams.video[0]
             promised, timeless = stream.frames, container.format.name == "avi"  # no times in the file, only a rate
             for frame in container.decode(video=0):

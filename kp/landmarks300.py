@@ -124,7 +124,7 @@ def read_faces(folder: Path, annotations: list[Path], size: int) -> UInt8[Tensor
     wanted = {int(p.stem): p for p in annotations}
     faces = []
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             for number, frame in enumerate(container.decode(video=0), 1):
                 if number in wanted:
                     points = read_pts(wanted[number])

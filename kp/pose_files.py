@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kp.bvh import poses_of
-from kp.crops import around
+from kp.crops import FAR, around
 from kp.deeplabcut_h5 import read_columns
 from kp.errors import KpError
 from kp.libraries import library
@@ -54,14 +54,14 @@ def read_pose_file(path: Path) -> PoseFile:
     try:
         found = readers[path.suffix.lower()](path)
     except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        reason = next(iter(str(error).splitlines()), "")
+        reason = " ".join(str(error).split())[:200]
         raise KpError(f"{path}: not a readable pose file ({type(error).__name__}: {reason}); write it again") from error
     if len(set(found.joints)) < len(found.joints) or not len(found.keypoints):
         raise KpError(
             f"{path}: holds {len(found.keypoints)} poses of {len(found.joints)} joints; there must be poses, and joints must differ"
         )
-    if np.isinf(found.keypoints).any():
-        raise KpError(f"{path}: holds infinite coordinates; remove those poses")
+    if (np.abs(found.keypoints) > FAR).any():  # not NaN: those are joints that are not marked
+        raise KpError(f"{path}: holds coordinates beyond {FAR:,} pixels, or infinite ones; remove those poses")
     return found
 
 

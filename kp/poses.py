@@ -47,8 +47,9 @@ def read_npz(path: Path, fields: tuple[str, ...]) -> dict[str, np.ndarray]:
             return {field: file[field] for field in fields}
     except KeyError as error:
         raise KpError(f"{path}: has no array {error.args[0]!r}; expected: {', '.join(fields)}") from error
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise KpError(f"{path}: not a readable .npz file ({error}); copy or make it again") from error
+    except (OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        why = " ".join(str(error).split())[:200]
+        raise KpError(f"{path}: not a readable .npz file ({why}); copy or make it again") from error
 
 
 def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:

@@ -173,11 +173,16 @@ def load_skeleton(path: Path) -> Skeleton:
         joints = tuple(map(str, told["joints"]))
         if len(set(joints)) < len(joints) or not pairs["edges"]:
             raise KpError(f"{path}: joints must differ, and there must be an edge to draw")
-        return Skeleton(str(told["name"]), joints, pairs["edges"], pairs["mirror_pairs"], ruler, regions)
+        if ruler and len(ruler) != 2:
+            raise KpError(f"{path}: a ruler is two joints, here are {len(ruler)}")
+        try:
+            return Skeleton(str(told["name"]), joints, pairs["edges"], pairs["mirror_pairs"], ruler, regions)
+        except KpError as error:
+            raise KpError(f"{path}: {error}") from error
     except KeyError as error:
         raise KpError(f"{path}: has no field {error}; a skeleton needs name, joints and edges") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise KpError(f"{path}: not a skeleton ({error}); see examples/hand.json") from error
+        raise KpError(f"{path}: not a skeleton ({' '.join(str(error).split())[:200]}); see examples/hand.json") from error
 
 
 def mirror_name(joint: str) -> str:

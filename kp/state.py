@@ -3,6 +3,7 @@
 import copy
 import errno
 import os
+import zipfile
 from pathlib import Path
 
 import torch
@@ -117,6 +118,9 @@ def read_checkpoint(path: Path) -> dict:
     if not path.is_file():
         raise KpError(f"{path}: no such checkpoint; train first with 'kp train', or check the path")
     try:
+        with zipfile.ZipFile(path) as parts:  # torch does not look at the checksums
+            if damaged := parts.testzip():
+                raise zipfile.BadZipFile(f"checksum of {damaged}")
         saved = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises many kinds for damaged files
         raise KpError(f"{path}: not a readable checkpoint ({type(error).__name__}); train again or restore a copy") from error

@@ -127,7 +127,7 @@ def open_run(config: Config, out: Path, device: torch.device) -> State:
         if state.config != config:
             changed = [f.name for f in dataclasses.fields(Config) if getattr(config, f.name) != getattr(state.config, f.name)]
             raise KpError(f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete it")
-        kept = [line for line in (out / "metrics.jsonl").read_text().splitlines() if _before(line, state)]
+        kept = [line for line in (out / "metrics.jsonl").read_text(errors="replace").splitlines() if _before(line, state)]
         (out / "metrics.jsonl").write_text("".join(line + "\n" for line in kept))
         return state
     except OSError as error:
@@ -138,9 +138,9 @@ def _before(line: str, state: State) -> bool:
     """Whether a line of metrics.jsonl tells of a step that the checkpoint holds; one cut short by a crash does not."""
     try:
         told = json.loads(line)
-    except json.JSONDecodeError:
+        return told["step"] <= (state.pretrain_step if told["phase"] == "pretrain" else state.step)
+    except (ValueError, TypeError, LookupError):
         return False
-    return told["step"] <= (state.pretrain_step if told["phase"] == "pretrain" else state.step)
 
 
 def find_device(name: str) -> torch.device:

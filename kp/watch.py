@@ -105,9 +105,9 @@ def as_text(value: float | None) -> str:
 
 
 def read_signs(run: Path, before: int) -> list[Signs]:
-    """The looks that RUN/watch.jsonl holds of the steps before ``before``; a line cut short by a crash is left out."""
+    """The looks that RUN/watch.jsonl holds of the steps before ``before``; damaged lines are left out."""
     path, kept = run / "watch.jsonl", []
-    for line in path.read_text().splitlines() if path.is_file() else ():
+    for line in path.read_text(errors="replace").splitlines() if path.is_file() else ():
         try:
             signs = Signs(**json.loads(line))
         except (ValueError, TypeError):

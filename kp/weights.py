@@ -3,11 +3,13 @@
 ``kp.load("people")`` gives the model that ships with kp; a model card lies beside each file in ``kp/models``.
 """
 
+import hashlib
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from kp.config import from_json, to_json
 from kp.errors import KpError
@@ -28,8 +30,17 @@ def save_weights(predictor: Predictor, path: Path) -> None:
     model = predictor.model
     parts = {part: getattr(model, part) for part in PARTS} | {"first_regressor": predictor.first_regressor}
     tensors = {f"{part}.{k}": v.detach().cpu().contiguous() for part, net in parts.items() for k, v in net.state_dict().items()}
+    config = to_json(model.config)
     with whole(path) as part:
-        part.write_bytes(save(tensors, {"config": to_json(model.config)}))
+        part.write_bytes(save(tensors, {"config": config, "sha256": digest(config, tensors)}))
+
+
+def digest(config: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of a configuration and of named tensors, in the order of their names."""
+    total = hashlib.sha256(config.encode())
+    for name in sorted(tensors):
+        total.update(name.encode() + tensors[name].numpy().tobytes())
+    return total.hexdigest()
 
 
 def load(name: str | Path) -> Predictor:
@@ -53,12 +64,15 @@ def load(name: str | Path) -> Predictor:
         raise KpError(f"{path}: no such file; check the path")
     try:
         with safe_open(path, "pt") as file:
-            config = (file.metadata() or {}).get("config")
+            told = file.metadata() or {}
+            config = told.get("config")
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
         raise KpError(f"{path}: not a readable safetensors file ({error}); copy it again") from error
     if config is None:
         raise KpError(f"{path}: holds no configuration of kp; write it with kp.weights.save_weights")
+    if "sha256" in told and told["sha256"] != digest(config, tensors):
+        raise KpError(f"{path}: differs from its own checksum; copy it again")
     model = Model(from_json(config))
     first = torch.nn.ModuleDict({"first_regressor": Model(from_json(config)).regressor})
     own = lambda parts: {k: v for k, v in tensors.items() if k.split(".")[0] in parts}

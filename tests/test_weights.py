@@ -98,3 +98,13 @@ def test_an_unwritable_place(predictor, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(KpError, match=r"m\.safetensors: cannot be written \(.*\); choose another place"):
         save_weights(predictor, tmp_path / "file" / "m.safetensors")
+
+
+def test_a_flipped_bit_is_noticed(predictor, tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_weights(predictor, path)
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(KpError, match=re.escape(f"{path}: differs from its own checksum; copy it again")):
+        load(path)

@@ -1,0 +1,226 @@
+"""A thousand damaged files: each is read rightly or refused by one clear error; none crashes, hangs or eats memory."""
+
+import json
+import os
+import random
+import re
+import resource
+import signal
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny import prior_arrays
+
+from kp.clips import read_video, write_video
+from kp.crops import read_boxes
+from kp.errors import KpError
+from kp.exports import FORMATS
+from kp.pose_files import as_prior, choose_skeleton, read_pose_file
+from kp.poses import load_poses
+from kp.predict import Predictor, read_frames
+from kp.record import read_metrics
+from kp.signs import Signs
+from kp.skeleton import BODY, find_skeleton
+from kp.state import State, save_checkpoint
+from kp.tracking import Track, measure
+from kp.watch import read_signs
+from kp.weights import load, save_weights
+
+MUTANTS = 100  # of every kind of file
+SECONDS, ROOM, GROWTH = 20, 3 << 30, 300 << 20  # for one file; bytes that may be asked for; bytes that may be kept
+
+
+def mutate(data: bytes, chance: random.Random) -> bytes:
+    """Bytes changed, cut off, doubled, blanked or moved; numbers and words replaced by what no one expects."""
+    made = bytearray(data)
+    for _ in range(chance.choice((1, 1, 1, 2, 5))):
+        a = chance.randrange(len(made)) if made else 0
+        b = min(len(made), a + chance.choice((1, 1, 4, 16, 100, 1000)))
+        match chance.randrange(8):
+            case 0 | 1:
+                made[a:b] = chance.randbytes(b - a)
+            case 2:
+                made[a:] = b""
+            case 3:
+                made[a:b] = b""
+            case 4:
+                made[a:a] = made[a:b]
+            case 5:
+                made[a:b] = bytes(b - a)
+            case 6:
+                made[a:a] = chance.randbytes(chance.choice((1, 8)))
+            case 7:
+                numbers = list(re.finditer(rb"-?\d+(\.\d+)?|null|true|false|\"\w+\"", made))
+                if numbers:
+                    where = chance.choice(numbers)
+                    made[where.start() : where.end()] = chance.choice(
+                        (b"nan", b"1e999", b"-1", b"0", b"", b"99999999999999999999", b'"x"', b"[]", b"{}", b"null", b"1e15", b"NaN")
+                    )
+    return bytes(made)
+
+
+def finite(values) -> bool:
+    return bool(np.isfinite(np.asarray(values)).all())
+
+
+def pose_file(path) -> bool:
+    found = read_pose_file(path)
+    skeleton = choose_skeleton(found)
+    poses = as_prior(found, skeleton, 64, 1.25)
+    return poses.shape[1:] == (len(skeleton), 2) and finite(poses)
+
+
+def video(path) -> bool:
+    count, (width, height), rate = measure(path)
+    return min(count, width, height) >= 1 and rate > 0 and finite(rate)
+
+
+def images(frames: np.ndarray) -> bool:
+    return frames.dtype == np.uint8 and frames.ndim == 4 and frames.shape[3] == 3
+
+
+def model(predictor: Predictor) -> list:
+    """What it finds: it must be what the sound file's model finds."""
+    return predictor(torch.zeros(1, 3, predictor.size, predictor.size)).keypoints.tolist()
+
+
+def lines(path: Path, name: str, read) -> bool:
+    """A log of a run, which lies in its folder under a name of its own."""
+    path.replace(path.with_name(name))
+    try:
+        return isinstance(read(path.parent), list)
+    except KpError as error:
+        raise KpError(str(error).replace(name, path.name)) from error
+
+
+READERS = {
+    "mp4": (".mp4", video),
+    "avi": (".avi", video),
+    "mkv": (".mkv", video),
+    "clip": (".mp4", lambda path: images(read_video(path))),
+    "png": (".png", lambda path: images(read_frames(path))),
+    "jpg": (".jpg", lambda path: images(read_frames(path))),
+    "csv": (".csv", pose_file),
+    "dlc": (".csv", pose_file),
+    "dlc-h5": (".h5", pose_file),
+    "coco": (".json", pose_file),
+    "sleap": (".slp", pose_file),
+    "npz": (".npz", pose_file),
+    "prior": (".npz", lambda path: finite(load_poses(path, BODY, 64).keypoints)),
+    "boxes": (".csv", lambda path: read_boxes(path, 50).shape == (50, 4) and finite(read_boxes(path, 50))),
+    "skeleton": (".json", lambda path: len(find_skeleton(str(path)).edge_indices) > 0),
+    "checkpoint": (".pt", lambda path: model(Predictor.load(path))),
+    "safetensors": (".safetensors", lambda path: model(load(path))),
+    "signs": (".jsonl", lambda path: lines(path, "watch.jsonl", lambda run: read_signs(run, 100))),
+    "metrics": (".jsonl", lambda path: lines(path, "metrics.jsonl", read_metrics)),
+}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory, config):
+    """kind → the bytes of one sound file."""
+    place, chance = tmp_path_factory.mktemp("sound"), np.random.default_rng(0)
+    target = lambda kind: place / f"{kind}{READERS[kind][0]}"
+    frames = chance.integers(0, 255, (10, 32, 32, 3), np.uint8)
+    for kind in ("mp4", "avi", "mkv", "clip"):
+        write_video(target(kind), frames, crf=20)
+    for kind in ("png", "jpg"):
+        Image.fromarray(frames[0]).save(target(kind))
+    poses = prior_arrays(12)["keypoints"].astype(np.float32)
+    track = Track(place / "a.mp4", (128, 128), 20.0, BODY, poses, np.full((12, 17), 0.5, np.float32), [])
+    for kind, (_, write) in FORMATS.items():
+        write(track, target(kind))
+    np.savez(target("npz"), **prior_arrays(12))
+    np.savez(target("prior"), **prior_arrays(12))
+    target("boxes").write_text("frame,x,y,width,height\n0,1.5,2,30,40\n9,4,2,30,40\n49,8.25,2,31,40\n")
+    target("skeleton").write_text(json.dumps(asdict(replace(BODY, name="mine")) | {"regions": {}}, indent=1))
+    torch.manual_seed(0)
+    state = State(replace(config, network=replace(config.network, width=4, regressor_width=4, discriminator_width=4)), torch.device("cpu"))
+    save_checkpoint(state.state_dict(), target("checkpoint"))
+    save_weights(Predictor.of(state), target("safetensors"))
+    target("signs").write_text((json.dumps(asdict(Signs(25, 0.5, 0.1, 0.1, 0.5, 0.0, 0.6, 0.4, 0.7))) + "\n") * 3)
+    target("metrics").write_text('{"phase": "train", "step": 25, "seconds": 1.5, "perceptual": 0.5}\n' * 3)
+    return {kind: target(kind).read_bytes() for kind in READERS}
+
+
+def try_all(kind: str, data: bytes, place: Path, told: Path) -> None:
+    """Read every mutant and write a line about each to ``told``: "right", "error", or what should not have happened."""
+    ending, read = READERS[kind]
+    path = place / f"mutant{ending}"
+    address_space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (address_space + ROOM, address_space + ROOM))
+    chance, peak, first = random.Random(kind), 0, None
+    with open(told, "w") as log:
+        for number in range(MUTANTS):
+            path.write_bytes(mutate(data, chance) if number else data)
+            signal.alarm(SECONDS)
+            try:
+                found = read(path)
+                first = found if number == 0 else first
+                outcome = "right" if found and found == first else "a wrong result"
+            except KpError as error:
+                words = str(error)
+                fine = words.startswith(str(path)) and "\n" not in words and len(words) < 400 + len(str(path))
+                outcome = "error" if fine else f"an unclear error: {words}"
+            except BaseException as error:
+                outcome = f"{type(error).__name__}: {error}"
+            signal.alarm(0)
+            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - peak
+            if number == 10:
+                peak += grown
+            elif number > 10 and grown > GROWTH:
+                outcome = f"{grown >> 20} MiB more memory"
+            log.write(json.dumps(outcome) + "\n")
+            log.flush()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("kind", READERS)
+def test_damaged_files(kind, sound, tmp_path):
+    """In a process of its own: what crashes or hangs there is told by the last line it wrote."""
+    child = os.fork()
+    if child == 0:
+        try:
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            try_all(kind, sound[kind], tmp_path, tmp_path / "told")
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+    assert not os.WIFSIGNALED(status), f"mutant {len(told)} ended the process by signal {os.WTERMSIG(status)}"
+    surprises = {number: outcome for number, outcome in enumerate(told) if outcome not in ("right", "error")}
+    assert not surprises and len(told) == MUTANTS
+    assert told[0] == "right" and ("error" in told or kind == "signs"), "the sound file is read, and damage is seen; signs are left out"
+
+
+def test_there_are_a_thousand():
+    assert MUTANTS * len(READERS) >= 1000
+
+
+class Evil:
+    """Executes a command when it is unpickled."""
+
+    def __init__(self, trace: Path):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.trace}",)
+
+
+@pytest.mark.parametrize("kind", ("checkpoint", "npz", "prior"))
+def test_no_file_executes_anything(kind, tmp_path):
+    ending, read = READERS[kind]
+    evil, path = Evil(tmp_path / "trace"), tmp_path / f"evil{ending}"
+    if kind == "checkpoint":
+        torch.save({"config": evil, "modules": evil}, path)
+    else:
+        np.savez(path, **prior_arrays(2) | {"keypoints": np.array([evil], object), "joint_names": np.array([evil], object)})
+    with pytest.raises(KpError, match=re.escape(str(path))):
+        read(path)
+    assert not (tmp_path / "trace").exists()

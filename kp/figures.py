@@ -106,15 +106,15 @@ def learning_curves(metrics: list[dict]) -> Figure:
     return figure
 
 
-def joint_bars(errors: dict[str, dict[str, float]]) -> Figure:
-    """Error a joint, % of the image size, one bar group for each named run."""
+def joint_bars(errors: dict[str, dict[str, float]], measure: str = "error, % of image size") -> Figure:
+    """Error a joint, one bar group for each named run."""
     joints = list(next(iter(errors.values())))
     figure, axis = plt.subplots(figsize=(8, 2.6))
     height = 0.8 / len(errors)
     for i, (label, values) in enumerate(errors.items()):
         axis.bar(np.arange(len(joints)) + i * height, list(values.values()), height, label=label)
     axis.set_xticks(np.arange(len(joints)) + 0.4 - height / 2, [j.replace("_", "\n") for j in joints], fontsize=7)
-    axis.set_ylabel("error, % of image size")
+    axis.set_ylabel(measure)
     if len(errors) > 1:
         axis.legend(frameon=False, fontsize=7)
     return figure
@@ -203,6 +203,7 @@ def space(points: Float[np.ndarray, "n k 3"], skeleton: Skeleton) -> Figure:
         for edge, colour in edge_colours(skeleton):
             axis.plot(*pose[list(edge)].T, color=colour, lw=2)
         axis.set(**{f"{name}lim": (centre - reach, centre + reach) for name, centre in zip("xyz", middle, strict=True)})
-        axis.set(xticklabels=[], yticklabels=[], zticklabels=[], box_aspect=(1, 1, 1))
+        axis.set(xticklabels=[], yticklabels=[], zticklabels=[])
+        axis.set_box_aspect((1, 1, 1), zoom=1.3)
         axis.view_init(elev=12, azim=-60)
     return figure

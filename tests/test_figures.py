@@ -23,6 +23,7 @@ from kp.figures import (
     learning_curves,
     overlay,
     save,
+    space,
 )
 from kp.skeleton import BODY, FACE
 
@@ -133,3 +134,18 @@ def test_curves_show_means_and_every_seed():
     assert axis.lines[0].get_ydata().tolist() == [2.0, 5.0] and axis.get_xscale() == "log"
     assert [list(line.get_ydata()) for line in axis.lines[1:3]] == [[1.0, 3.0], [5.0]]
     assert "zero" in [t.get_text() for t in axis.texts]
+
+
+def test_poses_in_space():
+    points = np.random.default_rng(0).uniform(-1, 1, (3, 17, 3))
+    figure = space(points, BODY)
+    axes = figure.get_axes()
+    assert len(axes) == 3 and len(axes[0].lines) == len(BODY.edges)
+    drawn = np.stack(axes[1].lines[0].get_data_3d(), 1)
+    assert np.allclose(drawn, points[1][list(BODY.edge_indices[0])])
+    assert np.ptp(axes[0].get_xlim()) == pytest.approx(np.ptp(axes[0].get_zlim()))
+
+
+def test_joint_bars_say_what_they_measure():
+    (axis,) = joint_bars({"a": {"x": 1.0, "y": 2.0}}, "apart").get_axes()
+    assert axis.get_ylabel() == "apart" and axis.get_legend() is None

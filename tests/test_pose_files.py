@@ -74,7 +74,7 @@ def test_coco_joints_that_are_not_marked(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.txt", "", "not a pose file that kp reads; it takes .npz, .csv, .h5, .json, .slp"),
+        ("a.txt", "", "not a pose file that kp reads; it takes .npz, .csv, .h5, .json, .slp, .bvh"),
         ("a.csv", "x,y\n1,2\n", "first line is x,y; expected frame,joint,x,y or DeepLabCut's 'scorer'"),
         ("a.csv", "", "first line is empty; expected frame,joint,x,y or DeepLabCut's 'scorer'"),
         (
@@ -82,7 +82,7 @@ def test_coco_joints_that_are_not_marked(tmp_path):
             "frame,joint,x,y\n0,a,one,2\n",
             "not a readable pose file (ValueError: could not convert string to float: 'one'); write it again",
         ),
-        ("a.csv", "frame,joint,x,y\n0,a,inf,2\n", "holds infinite coordinates; remove those poses"),
+        ("a.csv", "frame,joint,x,y\n0,a,inf,2\n", "holds coordinates beyond 1,000,000 pixels, or infinite ones; remove those poses"),
         ("a.csv", "frame,joint,x,y\n", "holds 0 poses of 0 joints; there must be poses, and joints must differ"),
         ("a.json", "{", "not a readable pose file (JSONDecodeError: "),
         ("a.json", "[]", "not a readable pose file (TypeError: "),

@@ -3,8 +3,11 @@
 import os
 import random
 import signal
+import tempfile
 import time
+import traceback
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +21,14 @@ from kp.tracking import look, track
 from kp.train import train
 
 KILLS = 50
+FAILED = Path(tempfile.gettempdir()) / f"kp_killed_{os.getpid()}.txt"  # what a process that failed by itself has to say
 
 
 def killed(work, seconds: float) -> bool:
-    """Run ``work`` in a process of its own and kill it after so many seconds; whether it had not finished by then."""
+    """Run ``work`` in a process of its own and kill it after so many seconds; whether it had not finished by then.
+
+    It must not start threads that use torch: a forked process cannot.
+    """
     child = os.fork()
     if child == 0:
         quiet = os.open(os.devnull, os.O_WRONLY)
@@ -30,30 +37,31 @@ def killed(work, seconds: float) -> bool:
         try:
             work()
         except BaseException:
+            FAILED.write_text(traceback.format_exc())
             os._exit(1)
         os._exit(0)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the process failed by itself"
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, f"the process failed by itself: {FAILED.read_text()}"
     return os.WIFSIGNALED(status)
 
 
-def test_training(config, tmp_path, monkeypatch, same):
+def test_training(config, clips, poses, tmp_path, monkeypatch, same):
     monkeypatch.setattr(kp.train, "SAVE_EVERY", 2)
     longer = replace(config, optimizer=replace(config.optimizer, pretrain_steps=8, steps=12))
-    expected = train(longer, tmp_path / "whole").state_dict()
+    expected = train(longer, tmp_path / "whole", clips, poses).state_dict()
     chance, kills, finished = random.Random(0), 0, 0
     while kills < KILLS:
         run = tmp_path / f"run{finished}"
-        if killed(lambda run=run: train(longer, run), chance.uniform(0, 1)):
+        if killed(lambda run=run: train(longer, run, clips, poses), chance.uniform(0, 1)):
             kills += 1
             if (run / "checkpoint.pt").exists():
                 load_state(run / "checkpoint.pt", torch.device("cpu"))  # whole, or it would raise
         else:
             assert same(load_state(run / "checkpoint.pt", torch.device("cpu")).state_dict(), expected)
             finished += 1
-    assert same(train(longer, tmp_path / f"run{finished}").state_dict(), expected)
+    assert same(train(longer, tmp_path / f"run{finished}", clips, poses).state_dict(), expected)
 
 
 @pytest.mark.parametrize("name", FORMATS)

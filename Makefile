@@ -23,7 +23,7 @@ $(TESTED): $(READY) tests/requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $(TESTED)
 
-book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (25 to 40 minutes on two cores)
+book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (30 to 50 minutes on two cores)
 	$(SNAKEMAKE) book
 	@echo "the book: _build/html/index.html"
 

@@ -23,6 +23,7 @@ def train(
 ) -> None:
     """Train a model, or go on where an interrupted training of the same settings stopped.
 
+    On several processors or machines: torchrun --nproc-per-node 2 -m kp.cli train …, the same settings and the same steps.
     Watches whether it learns: words on the terminal when that changes, and OUT/report.html, a page with pictures that reloads itself.
 
     Args:
@@ -30,11 +31,17 @@ def train(
         out: Run folder: config.json, metrics.jsonl, checkpoint.pt, watch.jsonl, report.html.
         device: Where to compute: cpu, cuda, cuda:1, ...
     """
+    from kp import parallel
     from kp.train import train as run
     from kp.watch import Watch
 
-    with Watch(out) as watch:
-        run(config, out, device=device, on_step=watch)
+    try:
+        with Watch(out) as watch:
+            run(config, out, device=device, on_step=watch)
+        if parallel.rank() > 0:
+            return
+    finally:
+        parallel.finish()
     print(f"trained: {out / 'checkpoint.pt'}\nreport:  {out / 'report.html'}")
     print(f"next:    kp evaluate {out}   or   kp predict {out} IMAGE_OR_VIDEO")
 

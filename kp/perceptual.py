@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from kp.parallel import mean
+
 LEVELS = 4  # of the pixel pyramid
 VGG_CHANNELS = (64, 128, 256, 512, 512)  # of each stage
 RANDOM_STAGES = (2, 2, 2)  # convolutions in each stage
@@ -122,5 +124,6 @@ class PerceptualLoss(nn.Module):
             target = self.features(real)
         terms = torch.stack([squared_error(a, b, weight) for a, b in zip(self.features(made), target, strict=True)])
         with torch.no_grad():
-            self.scale.copy_(torch.where(self.scale == 0, terms, 0.99 * self.scale + 0.01 * terms))
+            whole = mean(terms)  # over all processes that train together
+            self.scale.copy_(torch.where(self.scale == 0, whole, 0.99 * self.scale + 0.01 * whole))
         return (terms / (self.scale + 1e-8)).mean()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from kp import parallel
 from kp.clips import Clips, augment_pairs
 from kp.config import Config, to_json
 from kp.datasets import open_clips, open_prior
@@ -50,6 +51,7 @@ def descend(optimizer: torch.optim.Optimizer, loss: Tensor, lr: float) -> None:
         group["lr"] = lr
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    parallel.average_gradients(weights)
     nn.utils.clip_grad_norm_(weights, 1.0)
     optimizer.step()
 
@@ -67,7 +69,8 @@ def pretrain_step(state: State, poses: Poses) -> dict[str, float]:
     """η learns to read drawings of prior poses, augmented by default: ‖η(β(p̄)) − p̄‖²."""
     rates, model = state.config.optimizer, state.model
     sample = poses.sample(rates.batch, state.generator)
-    target = batch_on(state, augment(sample, model.skeleton, state.generator) if rates.pretrain_augment else sample)
+    target = augment(sample, model.skeleton, state.generator) if rates.pretrain_augment else sample
+    target = batch_on(state, parallel.share(target))
     with arithmetic(rates.precision, state.device.type):
         loss = reading_loss(model, model.regressor(model.draw(target)), target)
     descend(
@@ -76,11 +79,14 @@ def pretrain_step(state: State, poses: Poses) -> dict[str, float]:
         learning_rate(rates.pretrain_lr, state.pretrain_step, rates.pretrain_steps, rates.pretrain_schedule),
     )
     state.pretrain_step += 1
-    return dict(regressor=loss.item())
+    return dict(regressor=parallel.mean(loss).item())
 
 
 def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
-    """Φ and Ψ, then D, then η take one step each, all from the same forward pass."""
+    """Φ and Ψ, then D, then η take one step each, all from the same forward pass.
+
+    Every process draws the whole batch and computes its share of it (kp/parallel.py).
+    """
     config, model, optimizers = state.config, state.model, state.optimizers
     rates, weights = config.optimizer, config.loss
     rate = lambda peak: learning_rate(peak, state.step, rates.steps, rates.schedule)
@@ -92,7 +98,7 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
         mirrored = torch.rand(rates.batch, 1, 1, 1, generator=state.generator) < 0.5  # both frames of a pair, or none
         pairs = tuple(draw_similarity(rates.batch, state.generator).images(torch.where(mirrored, x.flip(3), x)) for x in pairs)
         sample = draw_similarity(rates.batch, state.generator).points(reflect_some(sample, model.skeleton, state.generator))
-    frame, other, target = (batch_on(state, x) for x in (*pairs, sample))
+    frame, other, target = (batch_on(state, parallel.share(x)) for x in (*pairs, sample))
     drawn = model.draw(target)
 
     with frozen(model.regressor, model.discriminator):
@@ -103,7 +109,8 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
         descend(optimizers["generator"], total, rate(rates.lr))
     if weights.adversarial:
         with arithmetic(rates.precision, state.device.type):
-            terms["discriminator"] = discriminator_loss(model, drawn, state.pool.exchange(made.skeleton, state.generator))
+            fake = parallel.share(state.pool.exchange(parallel.gather(made.skeleton), state.generator))
+            terms["discriminator"] = discriminator_loss(model, drawn, fake)
         descend(optimizers["discriminator"], terms["discriminator"], rate(rates.lr_discriminator))
     if config.method.finetune_regressor:
         with arithmetic(rates.precision, state.device.type):
@@ -111,24 +118,27 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
         descend(optimizers["regressor"], terms["regressor"], rate(rates.lr_regressor))
     state.step += 1
     state.update_average()
-    terms["spread"] = made.keypoints.detach().std(0, correction=0).mean()  # over the batch: 0 when every image gets one pose
-    return {name: term.item() for name, term in terms.items()}
+    terms["spread"] = parallel.gather(made.keypoints).std(0, correction=0).mean()  # over the batch: 0 when every image gets one pose
+    return {name: parallel.mean(term).item() for name, term in terms.items()}
 
 
 def open_run(config: Config, out: Path, device: torch.device) -> State:
     """The state to continue from: the folder's checkpoint if it has one for this configuration, else a fresh one."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        writes = parallel.rank() == 0
         if not (out / "checkpoint.pt").exists():
-            (out / "config.json").write_text(to_json(config))
-            (out / "metrics.jsonl").write_text("")
+            if writes:
+                (out / "config.json").write_text(to_json(config))
+                (out / "metrics.jsonl").write_text("")
             return State(config, device)
         state = load_state(out / "checkpoint.pt", device)
         if state.config != config:
             changed = [f.name for f in dataclasses.fields(Config) if getattr(config, f.name) != getattr(state.config, f.name)]
             raise KpError(f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete it")
         kept = [line for line in (out / "metrics.jsonl").read_text(errors="replace").splitlines() if _before(line, state)]
-        (out / "metrics.jsonl").write_text("".join(line + "\n" for line in kept))
+        if writes:
+            (out / "metrics.jsonl").write_text("".join(line + "\n" for line in kept))
         return state
     except OSError as error:
         raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
@@ -170,11 +180,14 @@ def train(
     clips, poses: loaded from ``config.data`` unless given. pretrained: another run's checkpoint whose
     pre-trained η to start from (same networks), instead of pre-training again. start: a trained model and its η₀ to go on from.
     on_step: called after every step of the main training, with the clips and poses it learns from (kp/watch.py looks at them).
-    stop_after: return after that many steps of this call, as if interrupted. KpError for unusable data, an unwritable folder, a folder
+    stop_after: return after that many steps of this call, as if interrupted. Under torchrun all processes train together; the first
+    one writes and calls on_step. KpError for unusable data, an unwritable folder, a folder
     that holds another run, or if a loss is no longer a number: what follows could not be trained further.
     """
     data = config.data
-    state = open_run(config, out, find_device(device))
+    state, first = open_run(config, out, find_device(parallel.start(device))), parallel.rank() == 0
+    parallel.share_batches(state.model)
+    parallel.wait()
     if poses is None:
         poses = open_prior(data, config.seed)
     if clips is None and config.optimizer.steps:
@@ -196,6 +209,7 @@ def train(
             initial=getattr(state, counter),
             desc=f"{phase:8s}",
             unit="step",
+            disable=not first,
             mininterval=1.0 if sys.stderr.isatty() else 5.0,
         )
         while getattr(state, counter) < steps and done != stop_after:
@@ -205,15 +219,16 @@ def train(
             bar.update()
             if step % LOG_EVERY == 0 or step == steps:
                 bar.set_postfix({k: f"{v:.3g}" for k, v in terms.items()}, refresh=False)
-                append_metrics(out, dict(phase=phase, step=step, seconds=round(time.perf_counter() - started, 2), **terms))
-            if on_step and phase == "train":
+                if first:
+                    append_metrics(out, dict(phase=phase, step=step, seconds=round(time.perf_counter() - started, 2), **terms))
+            if on_step and phase == "train" and first:
                 on_step(state, clips, shown)
             if phase == "pretrain" and step == steps:
                 state.finish_pretraining()
-            if step % SAVE_EVERY == 0 or step == steps:
+            if (step % SAVE_EVERY == 0 or step == steps) and first:
                 save_checkpoint(state.state_dict(), out / "checkpoint.pt")
         bar.close()
-    if done == stop_after:
+    if done == stop_after and first:
         save_checkpoint(state.state_dict(), out / "checkpoint.pt")
     return state
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 from jaxtyping import Bool, Float
 
+from kp.crops import Squares
 from kp.errors import KpError
 from kp.libraries import library
 from kp.skeleton import Skeleton
@@ -122,3 +123,27 @@ def exchange_sides(cameras: list[Camera], keypoints: Float[np.ndarray, "v t k 2"
 def exchanged(keypoints: Float[np.ndarray, "v t k 2"], views: Bool[np.ndarray, " v"], skeleton: Skeleton) -> Float[np.ndarray, "v t k 2"]:
     """Keypoints with left and right exchanged in some views."""
     return np.where(views[:, None, None, None], keypoints[:, :, skeleton.flip], keypoints)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """``apart``: mean reprojection error in % of the squares' sides, ``by_joint`` the same a joint; ``foretold``: see :func:`foretold`.
+
+    ``points``: the joints in space, metres.
+    """
+
+    apart: float
+    by_joint: dict[str, float]
+    foretold: float
+    points: Float[np.ndarray, "t k 3"]
+
+
+def agree(cameras: list[Camera], keypoints: Float[np.ndarray, "v t k 2"], squares: list[Squares], skeleton: Skeleton) -> Agreement:
+    """How far the views agree about keypoints (pixel indices) that were found in these squares, once left and right are exchanged where
+    that makes them agree better. KpError with fewer than three cameras, or another number of them than of views.
+    """
+    named = exchanged(keypoints, exchange_sides(cameras, keypoints, skeleton), skeleton)
+    off = disagreement(cameras, named) / np.array([s.side for s in squares])[:, None, None] * 100
+    corners = np.stack([s.corner[: keypoints.shape[1]] for s in squares]).astype(float)
+    by_joint = dict(zip(skeleton.joints, off.mean((0, 1)).tolist(), strict=True))
+    return Agreement(float(off.mean()), by_joint, foretold(cameras, named, corners), triangulate(cameras, named))

@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kp.crops import Squares
 from kp.errors import KpError
 from kp.skeleton import BODY
-from kp.views import Camera, disagreement, exchange_sides, exchanged, foretold, read_qualisys, triangulate
+from kp.views import Camera, agree, disagreement, exchange_sides, exchanged, foretold, read_qualisys, triangulate
 
 MATRIX = np.array([[800.0, 0, 320], [0, 800, 240], [0, 0, 1]])
 
@@ -78,6 +79,19 @@ def test_movement_of_the_crops_does_not_count():
     assert np.isnan(foretold(RING, stiff, corners))
     with pytest.raises(KpError, match="2 cameras; it takes three, two to foretell what the third sees"):
         foretold(RING[:2], stiff[:2], corners[:2])
+
+
+def test_all_of_it():
+    """Sides are put right first; one joint that is off in one view; in % of squares twice as large it is half as much."""
+    squares = [Squares(np.zeros((4, 2), int), side) for side in (100, 100, 100, 100)]
+    whole = agree(RING, exchanged(seen(), np.array([False, True, True, False]), BODY), squares, BODY)
+    assert whole.apart < 0.05 and whole.foretold > 0.999 and np.allclose(whole.points, POINTS, atol=1e-4)
+    moved = seen()
+    moved[2, :, 3] += 10
+    off = agree(RING, moved, squares, BODY)
+    half = agree(RING, moved, [Squares(s.corner, 200) for s in squares], BODY)
+    assert off.apart == pytest.approx(disagreement(RING, moved).mean()) and half.apart == pytest.approx(off.apart / 2)
+    assert max(off.by_joint, key=off.by_joint.get) == BODY.joints[3] and off.by_joint.keys() == set(BODY.joints)
 
 
 def test_as_many_cameras_as_views():

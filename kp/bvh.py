@@ -17,6 +17,8 @@ from kp.skeleton import BODY, mirror_name
 POSES, SEED = 10_000, 0
 AZIMUTH, ELEVATION = 70.0, (-10.0, 25.0)  # degrees: a drawn skeleton has no front and back, so all cameras stand before the subject
 DISTANCE = (3.0, 6.0)  # heights of the body
+LIMIT = 1e9  # units: no body is as large, no rotation as wild
+SHORT = 1e-3  # bones shorter than this share of the body have no length
 CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
 
 SIDES = {
@@ -28,7 +30,6 @@ SIDES = {
     "wrist": ("hand", "wrist"),
 }
 MIDDLE = {
-    "spine": ("spine1", "chest", "spine2", "spine"),
     "neck": ("neck", "neck1"),
     "head": ("head",),
     "head_top": ("headend", "headtopend", "headtop", "headnub"),
@@ -53,6 +54,13 @@ class Take:
     joints: list[Joint]
     seconds: float
     values: Float[np.ndarray, "t c"]
+
+    def above(self, joint: int) -> list[int]:
+        """The joints on which a joint hangs, from its parent to the root."""
+        chain = [joint]
+        while self.joints[chain[-1]].parent >= 0:
+            chain.append(self.joints[chain[-1]].parent)
+        return chain[1:]
 
     def positions(self, frames: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n j 3"]:
         """Joints in space, in the file's unit and axes. A joint's position channels take the place of its offset."""
@@ -89,33 +97,40 @@ def rotation(axis: int, degrees: Float[np.ndarray, " n"]) -> Float[np.ndarray, "
 
 def read_take(path: Path) -> Take:
     """Read a BVH file. KpError says what is wrong with it."""
-    head, motion, tail = path.read_text(errors="replace").partition("MOTION")
-    if not motion or "HIERARCHY" not in head:
+    head, *tail = re.split(r"^\s*MOTION\s*$", path.read_text(errors="replace"), maxsplit=1, flags=re.MULTILINE)
+    if not tail or "HIERARCHY" not in head:
         raise KpError(f"{path}: not a BVH file; it has HIERARCHY, then MOTION")
-    joints = _read_joints(head.partition("HIERARCHY")[2].splitlines(), path)
-    lines = [line.split() for line in tail.splitlines() if line.strip()]
-    told = re.match(r"\s*Frames:\s*(\d+)\s+Frame Time:\s*([\d.eE+-]+)\s*\n", tail)
-    if not told:
-        raise KpError(f"{path}: 'Frames: …' and 'Frame Time: …' must follow MOTION")
-    rows, wanted = lines[2:], sum(len(joint.channels) for joint in joints)
-    if len(rows) < int(told[1]) or not rows:  # some have one more than they promise
+    joints = _read_joints(head.partition("HIERARCHY")[2], path)
+    told = re.match(r"\s*Frames:\s*(\d{1,9})\s+Frame Time:[^\S\n]*(\S+)[^\S\n]*(?:\n|$)", tail[0])
+    seconds = _numbers([told[2]], path, "Frame Time")[0] if told else 0
+    if not told or seconds <= 0:
+        raise KpError(f"{path}: 'Frames: …' and 'Frame Time: …' must follow MOTION, both above 0; export it again")
+    rows = [line.split() for line in tail[0][told.end() :].splitlines() if line.strip()]
+    wanted = sum(len(joint.channels) for joint in joints)
+    if not 0 < int(told[1]) <= len(rows):  # some have one more than they promise
         raise KpError(f"{path}: promises {told[1]} frames and holds {len(rows)}; it may be cut short: copy it again")
-    odd = next((i for i, row in enumerate(rows) if len(row) != wanted), None)
-    if odd is not None:
-        raise KpError(f"{path}: frame {odd} has {len(rows[odd])} values, the joints have {wanted} channels; export it again")
-    values = np.array(rows, float).reshape(len(rows), wanted)
-    if not np.isfinite(values).all():
-        raise KpError(f"{path}: frame {int(np.argwhere(~np.isfinite(values))[0, 0])} holds values that are not finite; remove it")
-    return Take(joints, float(told[2]), values)
+    for i, row in enumerate(rows):
+        if len(row) != wanted:
+            raise KpError(f"{path}: frame {i} has {len(row)} values, the joints have {wanted} channels; export it again")
+    return Take(joints, seconds, np.stack([_numbers(row, path, f"frame {i}") for i, row in enumerate(rows)]))
 
 
-def _read_joints(lines: list[str], path: Path) -> list[Joint]:
+def _numbers(words: list[str], path: Path, where: str) -> Float[np.ndarray, " n"]:
+    try:
+        numbers = np.array(words, float)
+    except ValueError as error:
+        raise KpError(f"{path}: {where} holds what is no number ({error}); export it again") from error
+    if not (np.abs(numbers) < LIMIT).all():
+        raise KpError(f"{path}: {where} holds values that are not finite, or beyond {LIMIT:,.0f}; export it again")
+    return numbers
+
+
+def _read_joints(text: str, path: Path) -> list[Joint]:
     """The joints of a hierarchy, in the order of the file."""
     told: list[dict] = []
     stack: list[int] = []
-    for line in lines:
-        word = line.split()
-        match word:
+    for line in re.sub(r"([{}])", r"\n\1\n", text).splitlines():
+        match line.split():
             case []:
                 continue
             case ["ROOT" | "JOINT" as kind, *name] if name and bool(stack) == (kind == "JOINT") and (stack or not told):
@@ -127,16 +142,16 @@ def _read_joints(lines: list[str], path: Path) -> list[Joint]:
             case ["}"] if stack:
                 stack.pop()
             case ["OFFSET", x, y, z] if stack:
-                told[stack[-1]]["offset"] = np.array([x, y, z], float)
-            case ["CHANNELS", _, *channels] if stack and set(channels) <= CHANNELS:
+                told[stack[-1]]["offset"] = _numbers([x, y, z], path, f"the OFFSET of {told[stack[-1]]['name']!r}")
+            case ["CHANNELS", count, *channels] if stack and set(channels) <= CHANNELS and count == str(len(set(channels))):
                 told[stack[-1]]["channels"] = tuple(channels)
+            case ["ROOT", *_] if told and not stack:
+                raise KpError(f"{path}: holds more than one ROOT; export one subject a file")
             case _:
-                raise KpError(f"{path}: '{line.strip()[:60]}' cannot stand where it does in the hierarchy; export it again")
+                raise KpError(f"{path}: the hierarchy breaks at '{line.strip()[:60]}'; export it again")
     bare = next((joint["name"] for joint in told if "offset" not in joint), None)
     if stack or bare or not told:
         raise KpError(f"{path}: the hierarchy is not whole{f', joint {bare!r} has no OFFSET' if bare else ''}; export it again")
-    if not all(np.isfinite(joint["offset"]).all() for joint in told):
-        raise KpError(f"{path}: an OFFSET is not finite; export it again")
     return [Joint(**joint) for joint in told]
 
 
@@ -145,35 +160,42 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.rpartition(":")[2].lower())
 
 
-def body_joints(names: list[str]) -> dict[str, list[int]] | None:
+def own_joints(take: Take) -> tuple[list[int], tuple[tuple[str, str], ...]]:
+    """(numbers of the joints that lie apart from their parents, the edges between their names), for a topology of the file's own."""
+    kept, edges = [], []
+    for i, joint in enumerate(take.joints):
+        apart = joint.parent < 0 or np.abs(joint.offset).max() > 0 or any(c.endswith("position") for c in joint.channels)
+        if apart:
+            above = next((above for above in take.above(i) if above in kept), None)
+            edges += [] if above is None else [(take.joints[above].name, joint.name)]
+            kept.append(i)
+    return kept, tuple(edges)
+
+
+def body_joints(take: Take) -> dict[str, list[int]] | None:
     """For each joint of the skeleton "body" the numbers of the file's joints whose mean it is; None if one is missing.
 
-    The pelvis lies between the hips. Understands the names of CMU's, Mixamo's and Biovision's files.
+    Understands the names of CMU's, Mixamo's and Biovision's files. Joints that lie on their parents do not count: in CMU's, Neck lies on
+    Spine1, and Neck1 is the neck. The pelvis lies between the hips; the spine is the joint of the back that is nearest its middle. Both as
+    seen in the first frame.
     """
-    place = {plain(name): i for i, name in reversed(list(enumerate(names)))}
+    points = take.positions(np.array([0]))[0]
+    bones = np.linalg.norm(points - points[[max(joint.parent, 0) for joint in take.joints]], axis=1)
+    apart = np.flatnonzero(bones > SHORT * np.ptp(points, 0).max())
+    place = {plain(take.joints[i].name): int(i) for i in apart[::-1]}
     found = {joint: next((place[w] for w in words if w in place), None) for joint, words in MIDDLE.items()}
     for side in ("left", "right"):
         for joint, words in SIDES.items():
             found[f"{side}_{joint}"] = next((place[side + w] for w in words if side + w in place), None)
     if None in found.values():
         return None
-    hips = [found["left_hip"], found["right_hip"]]
+    hips, neck = [found["left_hip"], found["right_hip"]], found["neck"]
+    far = lambda i, point: np.linalg.norm(points[i] - point)
+    back = [i for i in take.above(neck) if i not in take.above(hips[0])]
+    if not back:
+        return None
+    found["spine"] = min(back, key=lambda i: abs(far(i, points[hips].mean(0)) - far(i, points[neck])))
     return {joint: hips if joint == "pelvis" else [found[joint]] for joint in BODY.joints}
-
-
-def own_joints(take: Take) -> tuple[list[int], tuple[tuple[str, str], ...]]:
-    """(numbers of the joints that lie apart from their parents, the edges between their names), for a topology of the file's own."""
-    kept, edges = [], []
-    for i, joint in enumerate(take.joints):
-        apart = joint.parent < 0 or np.abs(joint.offset).max() > 0 or any(c.endswith("position") for c in joint.channels)
-        above = joint.parent
-        while above >= 0 and above not in kept:
-            above = take.joints[above].parent
-        if apart:
-            kept.append(i)
-        if apart and above >= 0:
-            edges.append((take.joints[above].name, joint.name))
-    return kept, tuple(edges)
 
 
 def unit(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
@@ -218,7 +240,7 @@ def poses_of(path: Path) -> tuple[Float[np.ndarray, "n k 2"], tuple[str, ...], t
     take, chance = read_take(path), np.random.default_rng(SEED)
     points = take.positions(chance.integers(0, len(take.values), POSES))
     names = [joint.name for joint in take.joints]
-    body, up = body_joints(names), np.array([0.0, 1.0, 0.0])
+    body, up = body_joints(take), np.array([0.0, 1.0, 0.0])
     if body:
         joints, edges = BODY.joints, BODY.edges
         points = np.stack([points[:, body[joint]].mean(1) for joint in joints], 1)

@@ -1,6 +1,7 @@
 """Footage and poses before a training: what is there, what the crops keep of it, whether both agree, and what to change if not."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +12,20 @@ from matplotlib.patches import Rectangle
 
 from kp.clips import shrink
 from kp.coordinates import from_pixels
-from kp.crops import MARGIN, Squares, around, whole_frames
+from kp.crops import MARGIN, Squares
 from kp.figures import MIDDLE, grid, overlay
 from kp.footage import each_frame
 from kp.pose_files import BODY_MARGIN, PoseFile, as_prior
 from kp.prepare import LENGTH, still
 from kp.skeleton import Skeleton
-from kp.tracking import find_subject, measure
+from kp.tracking import find_subject, measure, squares_around
 
 SAMPLES = 8  # frames of each video that are looked at closely
 FEW_FRAMES, FEW_POSES = 1500, 500
 CUT, MOVES = 0.1, 0.3  # share of the subject's box outside the square; of the square that the subject goes within a clip
 SCALE, PLACE, SHAPE = 1.3, 0.12, 1.7  # how far footage and poses may differ: size (a factor), place (share of the square), height/width
-CHANGE, UNSTEADY, STILL = (
-    25,
-    0.2,
-    2.0,
-)  # grey levels that count as change; share of a static background that may; mean change of a moving subject
+CHANGE, STILL = 25, 2.0  # grey levels: a pixel that differs by more has changed; a subject that moves changes by more in the mean
+UNSTEADY = 0.2  # share of the background that may change before a static camera
 
 
 @dataclass(frozen=True)
@@ -75,13 +73,15 @@ class Footage:
     @property
     def moves(self) -> float:
         """The farthest that the subject's middle goes within a clip, as a share of the square."""
-        middle, span = self.in_square[:, :2] + self.in_square[:, 2:] / 2, LENGTH * self.every
+        boxes, span = self.in_square, LENGTH * self.every
+        middle = boxes[:, :2] + boxes[:, 2:] / 2
         return max(float(np.ptp(middle[a : a + span], 0).max()) for a in range(0, len(middle), span))
 
     @property
     def cut(self) -> float:
         """The largest share of the subject's box that sticks out of its clip's square, at the worst twentieth of the frames."""
-        low, size = self.in_square[:, :2], self.in_square[:, 2:]
+        boxes = self.in_square
+        low, size = boxes[:, :2], boxes[:, 2:]
         out = np.clip(-low, 0, None) + np.clip(low + size - 1, 0, None)
         return float(np.quantile((out / size).max(1), 0.95))
 
@@ -89,7 +89,7 @@ class Footage:
         """Between successive samples: (share of pixels outside both boxes that change, mean change within the squares in grey levels)."""
         numbers, frames = self.samples
         outside, inside = [], []
-        for (a, one), (b, other) in zip(zip(numbers, frames, strict=True), list(zip(numbers, frames, strict=True))[1:], strict=False):
+        for (a, one), (b, other) in pairwise(zip(numbers, frames, strict=True)):
             apart = np.abs(one.astype(int) - other).mean(2)
             free = np.ones(apart.shape, bool)
             for left, top, width, height in self.boxes[[a, b]].round().astype(int):
@@ -104,10 +104,10 @@ def look_through(path: Path, crop: str = "", boxes: Path | None = None, every: i
     count, size, rate = measure(path)
     found = find_subject(path, count, size, crop, boxes)
     whole = np.tile(np.array([[0.0, 0.0, *size]]), (count, 1))
-    squares = whole_frames(count, size) if found is None else around(found)
     numbers = sorted(set(np.linspace(0, count - 1, SAMPLES).astype(int).tolist()))
     frames = [frame.pixels for t, frame in enumerate(each_frame(path)) if t in numbers]
-    return Footage(path, size, rate, every, whole if found is None else found, squares, (numbers, frames))
+    boxes = whole if found is None else found
+    return Footage(path, size, rate, every, boxes, squares_around(found, count, size), (numbers, frames))
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,11 @@ def find_subject(
 
 def choose_squares(path: Path, count: int, size: tuple[int, int], crop: str, boxes: Path | None, progress: bool = True) -> Squares:
     """The squares that a model sees, one a frame: around the subject, or whole frames. KpError as :func:`find_subject`."""
-    found = find_subject(path, count, size, crop, boxes, progress)
+    return squares_around(find_subject(path, count, size, crop, boxes, progress), count, size)
+
+
+def squares_around(found: Float[np.ndarray, "t 4"] | None, count: int, size: tuple[int, int]) -> Squares:
+    """Squares around what :func:`find_subject` found: boxes, or None for whole frames."""
     return whole_frames(count, size) if found is None else around(found)
 
 

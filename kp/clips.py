@@ -10,8 +10,9 @@ Further sets (faces, other cameras, your own footage) are further folders of thi
 """
 
 import csv
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,27 +24,39 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from kp.errors import KpError
 from kp.whole import whole
+from kp.window import Window, hold
+
+LOOKED_AT = 32  # clips whose lengths tell how much memory all of them need
+
+
+def video_frames(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """Frames of a video in order, RGB. KpError names the file if it is missing or damaged, or has under two frames."""
+    if not path.is_file():
+        raise KpError(f"{path}: no such video; check the folder, or restore it with 'git checkout' or 'make data'")
+    count, to_rgb = 0, av.video.reformatter.VideoReformatter()  # one for all frames, and one thread: five times as fast
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            stream = container.streams.video[0]
+            promised = stream.frames
+            if stream.codec_context:  # a damaged file may have none
+                stream.codec_context.thread_count = 1
+            for frame in container.decode(video=0):
+                yield to_rgb.reformat(frame, format="rgb24").to_ndarray()
+                count += 1
+    except (av.error.FFmpegError, IndexError) as error:
+        raise KpError(f"{path}: not a readable video ({error}); it may be cut short: copy or render it again") from error
+    if promised and count != promised:
+        raise KpError(f"{path}: only {count} of {promised} frames can be read; the file is cut short: copy or render it again")
+    if count < 2:
+        raise KpError(f"{path}: has {count} frame; a clip needs at least 2, since frames are compared in pairs")
 
 
 def read_video(path: Path) -> UInt8[np.ndarray, "t h w 3"]:
-    """All frames of a video, RGB. KpError names the file if it is missing, damaged, or has under two frames."""
-    if not path.is_file():
-        raise KpError(f"{path}: no such video; check the folder, or restore it with 'git checkout' or 'make data'")
-    try:
-        with av.open(str(path), metadata_errors="replace") as container:
-            promised = container.streams.video[0].frames
-            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    except (av.error.FFmpegError, IndexError) as error:
-        raise KpError(f"{path}: not a readable video ({error}); it may be cut short: copy or render it again") from error
-    if promised and len(frames) != promised:
-        raise KpError(f"{path}: only {len(frames)} of {promised} frames can be read; the file is cut short: copy or render it again")
-    if len(frames) < 2:
-        raise KpError(f"{path}: has {len(frames)} frame; a clip needs at least 2, since frames are compared in pairs")
-    return np.stack(frames)
+    """All frames of a video, RGB. KpError as from :func:`video_frames`."""
+    return np.stack(list(video_frames(path)))
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], crf: int, rate: float = 20.0, preset: str = "veryslow") -> None:
@@ -89,11 +102,11 @@ def black_out(frames: UInt8[np.ndarray, "t h w 3"], masks: UInt8[np.ndarray, "t 
 
 @dataclass(frozen=True)
 class Clips:
-    """Clips of one split in memory. ``frames``: one (t, s, s, 3) uint8 tensor a clip; ``sources``: a label a clip."""
+    """Clips of one split. ``frames``: one (t, s, s, 3) uint8 tensor each, in memory or a :class:`kp.window.Window`; ``sources``: labels."""
 
     names: list[str]
     sources: list[str]
-    frames: list[Tensor]
+    frames: list[Tensor] | Window
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -102,17 +115,35 @@ class Clips:
     def size(self) -> int:
         return self.frames[0].shape[1]
 
-    def pairs(self, count: int, generator: torch.Generator) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3 s s"]]:
-        """``count`` random pairs (x, x') of two different frames of one clip, in [-1, 1]."""
-        clip = torch.randint(len(self), (count,), generator=generator).tolist()
+    def pick(self, kept: Sequence[int]) -> "Clips":
+        """These clips of them, in memory."""
+        return Clips(*([column[i] for i in kept] for column in (self.names, self.sources, self.frames)))
+
+    def some(self, count: int) -> "Clips":
+        """``count`` of them in memory, evenly spaced; all of them, as they are held, if there are no more."""
+        return self if len(self) <= count else self.pick([i * len(self) // count for i in range(count)])
+
+    def draw(self, count: int, generator: torch.Generator, step: int = 0) -> list[int]:
+        """Numbers of ``count`` random clips; of those in the window of that step, if not all are in memory."""
+        if not isinstance(self.frames, Window):
+            return torch.randint(len(self), (count,), generator=generator).tolist()
+        present = self.frames.at(step)
+        drawn = [present[i] for i in torch.randint(len(present), (count,), generator=generator).tolist()]
+        self.frames.ask(drawn)
+        return drawn
+
+    def pairs(self, count: int, generator: torch.Generator, step: int = 0) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3 s s"]]:
+        """``count`` random pairs (x, x') of two different frames of one clip, in [-1, 1]; ``step`` of the training, as :meth:`draw`."""
+        clip = self.draw(count, generator, step)
         draw = torch.rand(count, 2, generator=generator).tolist()
         first, second = [], []
         for c, (a, b) in zip(clip, draw, strict=True):
-            n = len(self.frames[c])
+            frames = self.frames[c]
+            n = len(frames)
             i = int(a * n)
             j = (i + 1 + int(b * (n - 1))) % n  # never i itself: from the frame itself Ψ could copy
-            first.append(self.frames[c][i])
-            second.append(self.frames[c][j])
+            first.append(frames[i])
+            second.append(frames[j])
         return to_images(torch.stack(first)), to_images(torch.stack(second))
 
 
@@ -153,12 +184,52 @@ def read_labels(root: Path) -> dict[tuple[str, str], str]:
         raise KpError(f"{path}: has no column {error}; expected: split, clip, source") from error
 
 
+def of_source(root: Path, sources: list[str], source: str) -> list[int]:
+    """Numbers of the clips with that source; of all with "". KpError lists the sources there are."""
+    kept = [i for i, label in enumerate(sources) if source in ("", label)]
+    if not kept:
+        raise KpError(f"{root}: no clips of source '{source}'; it has: {', '.join(sorted(set(sources)))}")
+    return kept
+
+
+def masked(frames: Iterator[np.ndarray], path: Path, mask_path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """The frames of a video with all but the subject black, by the video of its masks. KpError if they do not fit."""
+    for frame, mask in itertools.zip_longest(frames, video_frames(mask_path)):
+        if frame is None or mask is None or mask.shape != frame.shape:
+            sizes = [read_video(p).shape[:3] for p in (mask_path, path)]
+            raise KpError(f"{mask_path}: {sizes[0]} frames × height × width, its video has {sizes[1]}; make them equal")
+        yield black_out(frame[None], mask[None])[0]
+
+
+def look_at(path: Path) -> tuple[int, tuple[int, int]]:
+    """(frames, (height, width)) as a video's header promises, or its frames tell if it does not. KpError as from :func:`read_video`."""
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            stream = container.streams.video[0]
+            if stream.frames:
+                return stream.frames, (stream.height, stream.width)
+    except (av.error.FFmpegError, IndexError, OSError):
+        pass  # reading it tells what is wrong
+    frames = read_video(path)
+    return len(frames), frames.shape[1:3]
+
+
 def load_clips(
-    root: Path, split: str, size: int, background: bool = False, source: str = "", progress: bool = True, masks: Path | None = None
+    root: Path,
+    split: str,
+    size: int,
+    background: bool = False,
+    source: str = "",
+    progress: bool = True,
+    masks: Path | None = None,
+    every: int = 1,
+    memory: float = math.inf,
 ) -> Clips:
     """Read the clips of a split, shrink them to ``size`` and, unless ``background``, black out all but the subject.
 
-    ``source`` keeps the clips of one motion source only ("" = all); ``masks`` is the folder of masks (None: <root>/masks).
+    ``source`` keeps the clips of one motion source only ("" = all); ``masks`` is the folder of masks (None: <root>/masks);
+    ``every``: one frame in so many is kept; ``memory``: gigabytes that frames may take. A set that needs more (were all its clips as
+    long as the longest of 32 of them) is read clip by clip, when asked for (:mod:`kp.window`); its errors are found then, too.
     KpError names the file when a video or mask is missing or damaged, frames are not square, smaller than ``size`` or of mixed sizes.
     """
     folder = root / "videos" / split
@@ -169,26 +240,22 @@ def load_clips(
     if not names:
         wanted = f" of source '{source}'" if source else ""
         raise KpError(f"{folder}: no clips{wanted}; expected videos/{split}/*.mp4 below {root}")
+    looked_at = [names[i * len(names) // LOOKED_AT] for i in range(LOOKED_AT)] if len(names) > LOOKED_AT else names
+    lengths, shapes = zip(*(look_at(folder / f"{name}.mp4") for name in looked_at), strict=True)
 
-    def load(name: str) -> tuple[tuple[int, ...], Tensor]:
-        path = folder / f"{name}.mp4"
-        frames = read_video(path)
-        if frames.shape[1] != frames.shape[2] or frames.shape[1] < size:
-            h, w = frames.shape[1:3]
-            raise KpError(f"{path}: frames are {w}×{h}; kp needs square frames of at least {size} pixels: crop around the subject")
-        if not background:
-            mask_path = (masks or root / "masks") / split / f"{name}.mp4"
-            mask = read_video(mask_path)
-            if mask.shape != frames.shape:
-                raise KpError(f"{mask_path}: {mask.shape[:3]} frames × height × width, its video has {frames.shape[:3]}; make them equal")
-            frames = black_out(frames, mask)
-        return frames.shape[1:3], torch.from_numpy(shrink(frames, size))
+    def square_frames(path: Path) -> Iterator[np.ndarray]:
+        for frame in video_frames(path):
+            h, w = frame.shape[:2]
+            if h != w or h < size:
+                raise KpError(f"{path}: frames are {w}×{h}; kp needs square frames of at least {size} pixels: crop around the subject")
+            if (h, w) != shapes[0]:
+                raise KpError(f"{path}: its frame size differs from {names[0]}.mp4; bring all clips of a set to one size")
+            yield frame
 
-    with ThreadPoolExecutor(2) as pool:
-        bar = tqdm(pool.map(load, names), total=len(names), desc=f"reading {split} clips", unit="clip", disable=not progress, leave=False)
-        loaded = list(bar)
-    shapes = {shape for shape, _ in loaded}
-    if len(shapes) > 1:
-        odd = next(n for n, (shape, _) in zip(names, loaded, strict=True) if shape != loaded[0][0])
-        raise KpError(f"{folder / odd}.mp4: its frame size differs from {names[0]}.mp4; bring all clips of a set to one size")
-    return Clips(names, [labels.get((split, n), "") for n in names], [frames for _, frames in loaded])
+    def load(number: int) -> Tensor:
+        path, mask_path = folder / f"{names[number]}.mp4", (masks or root / "masks") / split / f"{names[number]}.mp4"
+        frames = square_frames(path) if background else masked(square_frames(path), path, mask_path)
+        return torch.from_numpy(np.stack([shrink(frame[None], size)[0] for t, frame in enumerate(frames) if t % every == 0]))
+
+    frames = hold(load, len(names), -(-max(lengths) // every), size, memory, f"{split} clips", progress)
+    return Clips(names, [labels.get((split, n), "") for n in names], frames)

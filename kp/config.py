@@ -37,7 +37,9 @@ class Data:
     masks: Path | None = None
     """Folder of the masks that show the subject (None: <videos>/masks); ``kp masks`` makes one where there is none."""
     every: int = 1
-    """Keep every so many frames of a video: long footage lies in memory whole."""
+    """Keep every so many frames of a video."""
+    memory: float = 1.0
+    """Gigabytes that frames may take. Of a larger set, as much as fits is held at a time; at every step two clips go and two come."""
     augment: bool = False
     """Mirror frame pairs half of the time and change their colours, alike in both frames."""
     move: bool = False
@@ -163,6 +165,8 @@ class Config:
             )
         if self.data.every < 1:
             raise KpError(f"data.every is {self.data.every}; it must be at least 1")
+        if not self.data.memory > 0:
+            raise KpError(f"data.memory is {self.data.memory}; it must be above 0")
         for name, least in (("steps", 0), ("pretrain_steps", 0), ("batch", 1)):
             if getattr(self.optimizer, name) < least:
                 raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must be at least {least}")

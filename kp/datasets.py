@@ -11,7 +11,7 @@ from kp.skeleton import find_skeleton
 
 
 def open_clips(data: Data, split: str) -> Clips:
-    """The clips of a split (train, val, test) of ``data.videos``, at ``data.size``, as uint8 frames in memory.
+    """The clips of a split (train, val, test) of ``data.videos``, at ``data.size``; at most ``data.memory`` gigabytes of them at a time.
 
     Only every ``data.every``-th frame is kept. KpError as from the format's own loader, if the set has no masks while
     ``data.background`` is off, or if ``data.source`` names no clip.
@@ -20,16 +20,10 @@ def open_clips(data: Data, split: str) -> Clips:
     if landmarks300.is_300vw(root):
         if not data.background:
             raise KpError(f"{root}: 300-VW has no masks; train with --data.background")
-        clips = landmarks300.load_300vw(root, data.size, data.every)
-    elif human36m.is_human36m(root):
-        clips = human36m.load_clips(root, split, data.size, data.background, data.every)
-    else:
-        clips = load_clips(root, split, data.size, data.background, data.source, masks=data.masks)
-        return Clips(clips.names, clips.sources, [frames[:: data.every] for frames in clips.frames])
-    kept = [i for i, source in enumerate(clips.sources) if data.source in ("", source)]
-    if not kept:
-        raise KpError(f"{root}: no clips of source '{data.source}'; it has: {', '.join(sorted(set(clips.sources)))}")
-    return Clips(*([column[i] for i in kept] for column in (clips.names, clips.sources, clips.frames)))
+        return landmarks300.load_300vw(root, data.size, data.every, data.source, data.memory)
+    if human36m.is_human36m(root):
+        return human36m.load_clips(root, split, data.size, data.background, data.every, data.source, data.memory)
+    return load_clips(root, split, data.size, data.background, data.source, masks=data.masks, every=data.every, memory=data.memory)
 
 
 def open_prior(data: Data, seed: int) -> Poses:

@@ -27,6 +27,7 @@ LIKELY = 0.25  # a pixel may belong to the subject if so large a share of such p
 SAME = 6  # of 255, in every channel: no different from the background
 SEEN = 2  # frames in which a pixel must show the background for it to be known
 LEAST = 0.003  # share of moving pixels below which nothing can be learnt
+MOST = 1000  # clips to learn from, where there are more
 
 
 def moving(frames: UInt8[Tensor, "t h w 3"]) -> Bool[Tensor, "t h w"]:
@@ -95,7 +96,7 @@ def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed:
 
 
 def _write_masks(videos: Path, out: Path, size: int, steps: int, seed: int) -> int:
-    net = train_foreground(load_clips(videos, "train", size, background=True), steps, seed)
+    net = train_foreground(load_clips(videos, "train", size, background=True, memory=1.0).some(MOST), steps, seed)
     paths = sorted((videos / "videos").glob("*/*.mp4"))
     for path in tqdm(paths, desc="masks", unit="clip"):
         frames = read_video(path)

@@ -15,8 +15,8 @@ first and last pixel, and distances in % of the image size are exactly those of 
 Had v been measured from the borders of the image, this would be off by half a pixel at most.
 """
 
+import math
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +26,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
-from kp.clips import Clips, black_out, read_image, shrink
+from kp.clips import Clips, black_out, of_source, read_image, shrink
 from kp.errors import KpError
 from kp.poses import Poses
+from kp.window import hold
 
 ACTIVITIES = ("Waiting", "Posing", "Greeting", "Directions", "Discussion", "Walking")
 TRAINING, TESTING = ("S1", "S5", "S6", "S7", "S8", "S9"), ("S11",)
@@ -111,31 +112,39 @@ def read_frame(sequence: Sequence, frame: str, size: int, background: bool) -> U
     return shrink(image[None], size)[0]
 
 
-def load_clips(root: Path, split: str, size: int, background: bool = False, every: int = 1, progress: bool = True) -> Clips:
-    """The images of ``split``, "train" or "test", one clip a sequence; ``sources`` are the activities.
+def load_clips(
+    root: Path,
+    split: str,
+    size: int,
+    background: bool = False,
+    every: int = 1,
+    source: str = "",
+    memory: float = math.inf,
+    progress: bool = True,
+) -> Clips:
+    """The images of ``split``, "train" or "test", one clip a sequence; ``sources`` are the activities, ``source`` keeps one ("" = all).
 
-    All clips are held in memory: a frame of 128 pixels takes 49 kB, so that ``every`` = 10 keeps a training
-    split of some hundred thousand frames within a few GB. KpError names a folder, image or mask that is
-    missing or damaged.
+    A frame of 128 pixels takes 49 kB; a split that needs more than ``memory`` gigabytes is read sequence by sequence, when asked
+    for (:mod:`kp.window`). KpError names a folder, image or mask that is missing or damaged.
     """
     sequences = find_sequences(root, split, every)
-
-    def load(sequence: Sequence) -> Tensor:
+    sequences = [sequences[i] for i in of_source(root, [s.activity for s in sequences], source)]
+    for sequence in sequences:
         if len(sequence.frames) < 2:
             folder = sequence.image("0").parent
             raise KpError(
                 f"{folder}: gives {len(sequence.frames)} frames to {split} with every {every}; a clip needs 2: take a smaller every"
             )
+
+    def load(number: int) -> Tensor:
+        sequence = sequences[number]
         frames = np.empty((len(sequence.frames), size, size, 3), np.uint8)
         for i, frame in enumerate(sequence.frames):
             frames[i] = read_frame(sequence, frame, size, background)
         return torch.from_numpy(frames)
 
-    with ThreadPoolExecutor(2) as pool:
-        bar = tqdm(
-            pool.map(load, sequences), total=len(sequences), desc=f"reading {split} sequences", unit="", disable=not progress, leave=False
-        )
-        frames = list(bar)
+    longest = max(len(s.frames) for s in sequences)
+    frames = hold(load, len(sequences), longest, size, memory, f"{split} sequences", progress)
     return Clips([f"{s.subject.name}/{s.name}" for s in sequences], [s.activity for s in sequences], frames)
 
 

@@ -12,6 +12,7 @@ Images of 300-VW are the first half of each video's annotated frames, its unpair
 as in the paper's protocol for Human3.6M.
 """
 
+import math
 import re
 from pathlib import Path
 
@@ -23,10 +24,11 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from kp.clips import Clips, read_image, shrink, to_images
+from kp.clips import Clips, of_source, read_image, shrink, to_images
 from kp.coordinates import from_pixels, resize_pixels
 from kp.errors import KpError
 from kp.poses import Poses
+from kp.window import hold
 
 MARGIN = 0.25
 
@@ -138,21 +140,26 @@ def read_faces(folder: Path, annotations: list[Path], size: int) -> UInt8[Tensor
     return torch.stack(faces)
 
 
-def load_300vw(root: Path, size: int, every: int = 1, progress: bool = True) -> Clips:
-    """Faces of the first half of each video, every ``every``-th frame; one clip a video, in memory (49 kB a frame at 128 pixels).
+def load_300vw(root: Path, size: int, every: int = 1, source: str = "", memory: float = math.inf, progress: bool = True) -> Clips:
+    """Faces of the first half of each video, every ``every``-th frame; one clip a video, 49 kB a frame at 128 pixels.
 
-    ``sources`` are the names of the videos' folders. KpError names a folder or file that is missing or damaged.
+    ``sources`` are the names of the videos' folders, ``source`` the one to keep ("" = all). What needs more than ``memory`` gigabytes is
+    read video by video, when asked for (:mod:`kp.window`). KpError names a folder or file that is missing or damaged.
     """
     if every < 1:
         raise KpError(f"every is {every}; it must be at least 1, to take every frame")
-    chosen = {folder: files[::every] for folder, files in find_annotations(root, second_half=False).items()}
-    for folder, files in chosen.items():
-        if len(files) < 2:
-            raise KpError(f"{folder}: gives {len(files)} frames with every {every}; a clip needs 2: take a smaller every")
-    bar = tqdm(chosen.items(), desc="reading videos", unit="video", disable=not progress, leave=False)
-    frames = [read_faces(folder, files, size) for folder, files in bar]
-    names = [folder.name for folder in chosen]
-    return Clips(names, names, frames)
+    annotations = find_annotations(root, second_half=False)
+    folders = list(annotations)
+    folders = [folders[i] for i in of_source(root, [folder.name for folder in folders], source)]
+    for folder in folders:
+        if len(annotations[folder][::every]) < 2:
+            raise KpError(
+                f"{folder}: gives {len(annotations[folder][::every])} frames with every {every}; a clip needs 2: take a smaller every"
+            )
+    load = lambda number: read_faces(folders[number], annotations[folders[number]][::every], size)
+    longest = max(len(annotations[folder][::every]) for folder in folders)
+    names = [folder.name for folder in folders]
+    return Clips(names, names, hold(load, len(folders), longest, size, memory, "videos", progress))
 
 
 def load_300vw_poses(root: Path, size: int, progress: bool = True) -> Poses:

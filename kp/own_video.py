@@ -30,6 +30,7 @@ from kp.whole import whole
 
 SHIPPED_POSES = {"people": "data/people/priors/matched.npz", "faces": "data/faces/priors/photographs.npz"}
 LESSONS_EVERY = 2  # frames of the student's lessons: neighbours are nearly equal
+LESSONS_OF = 2000  # clips of the lessons, where there are more
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,8 @@ def fit(asked: Fit, out: Path, device: str = "cpu", on_step: Callable[[State, Cl
 
 def student_of(teacher: Predictor, config: Config, steps: int) -> Predictor:
     """A student that sees the frames as they are, taught what ``teacher`` sees in them on black; half of the frames suffice."""
-    black = open_clips(replace(config.data, every=LESSONS_EVERY), "train")
+    black = open_clips(replace(config.data, every=LESSONS_EVERY), "train").some(LESSONS_OF)
     lessons = teach(teacher, black)
     data = replace(config.data, background=True, masks=None, augment=True, every=LESSONS_EVERY)
     rates = replace(config.optimizer, steps=steps, schedule="one-cycle", lr=1e-3)
-    return train_student(teacher, replace(config, data=data, optimizer=rates), open_clips(data, "train"), lessons)
+    return train_student(teacher, replace(config, data=data, optimizer=rates), open_clips(data, "train").some(LESSONS_OF), lessons)

@@ -19,6 +19,7 @@ BLACK_SHARE = 0.3  # a removed background: at least this share of the pixels is 
 TEMPLATE = 32  # pixels a side at which silhouettes and drawings are compared
 THICKNESS = 0.35  # σ of those drawings (Gaussian profile); chosen on the val clips by correlation, their errors having been seen
 WEIGHED_EVERY = 4  # frames of a clip between those that weigh the prior: neighbours are nearly equal
+MOST = 1000  # clips that weigh the prior, where there are more
 
 
 def nearest_prior(images: Float[Tensor, "n 3 s s"], poses: Poses, skeleton: Skeleton) -> Float[Tensor, "n k 2"]:
@@ -56,7 +57,7 @@ def weigh_prior(poses: Poses, clips: Clips, skeleton: Skeleton) -> Poses:
     A remedy for a prior that shows other poses than the videos. The videos must show subjects on black; KpError as from
     :func:`nearest_prior` if not.
     """
-    frames = torch.cat([f[::WEIGHED_EVERY] for f in clips.frames])
+    frames = torch.cat([f[::WEIGHED_EVERY] for f in clips.some(MOST).frames])
     drawings = _drawings(poses, skeleton)
     found = torch.cat([_nearest(to_images(part), drawings) for part in frames.split(1024)])
     return Poses(poses.keypoints[found], [""] * len(found))

@@ -48,7 +48,7 @@ def train_student(teacher: Predictor, config: Config, clips: Clips, lessons: lis
     optimizer = torch.optim.Adam([*model.encoder.parameters(), *model.regressor.parameters()], rates.lr, (0.9, 0.999))
     flip, reflect = teacher.skeleton.flip, torch.tensor([-1.0, 1.0])
     for step in tqdm(range(rates.steps), desc="student", unit="step", mininterval=5.0):
-        clip = torch.randint(len(clips), (rates.batch,), generator=generator).tolist()
+        clip = clips.draw(rates.batch, generator, step)
         frame = [int(torch.randint(len(lessons[c]), (1,), generator=generator)) for c in clip]
         x = to_images(torch.stack([clips.frames[c][t] for c, t in zip(clip, frame, strict=True)]))
         target = torch.stack([lessons[c][t] for c, t in zip(clip, frame, strict=True)])

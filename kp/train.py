@@ -90,7 +90,7 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     config, model, optimizers = state.config, state.model, state.optimizers
     rates, weights = config.optimizer, config.loss
     rate = lambda peak: learning_rate(peak, state.step, rates.steps, rates.schedule)
-    pairs = clips.pairs(rates.batch, state.generator)
+    pairs = clips.pairs(rates.batch, state.generator, state.step)
     if config.data.augment:
         pairs = augment_pairs(pairs, state.generator)
     sample = vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator)

@@ -14,6 +14,7 @@ import contextlib
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -44,14 +45,29 @@ def official_at_64() -> Config:
     )
 
 
-def in_bfloat16(config: Config) -> Config:
-    return replace(config, optimizer=replace(config.optimizer, precision="bfloat16"))
+def departing(**parts: dict) -> Callable[[], Config]:
+    """``laptop`` in bfloat16, with fields of its parts replaced: ``departing(optimizer={"batch": 8})``."""
+    base = replace(laptop(), optimizer=replace(laptop().optimizer, precision="bfloat16"))
+    return lambda: replace(base, **{part: replace(getattr(base, part), **fields) for part, fields in parts.items()})
 
 
+PLAIN = {"pretrain_lr": 2e-4, "pretrain_schedule": "constant", "pretrain_beta": 0.5, "pretrain_augment": False}
 CONTENDERS = {
     "laptop": laptop,
-    "laptop_bfloat16": lambda: in_bfloat16(laptop()),
+    "laptop_bfloat16": departing(),
     "faithful": official_at_64,
+    "pretrain_500": departing(optimizer={"pretrain_steps": 500}),
+    "pretrain_1000": departing(optimizer={"pretrain_steps": 1000}),
+    "plain_pretrain_500": departing(optimizer={"pretrain_steps": 500, **PLAIN}),
+    "plain_pretrain_1000": departing(optimizer={"pretrain_steps": 1000, **PLAIN}),
+    "twice_the_rate": departing(optimizer={"lr": 2e-3}),
+    "half_the_batch": departing(optimizer={"batch": 8, "steps": 2000}),
+    "twice_the_batch": departing(optimizer={"batch": 32, "steps": 500}),
+    "shorter_average": departing(optimizer={"average": 0.95}),
+    "no_average": departing(optimizer={"average": 0.0}),
+    "one_scale": departing(network={"scales": 1}),
+    "half_the_width": departing(network={"width": 8}),
+    "vgg16": departing(loss={"features": "vgg16"}),
 }
 
 
@@ -59,7 +75,7 @@ class Done(Exception):
     """The last target is met, or the time is up: more training would tell nothing new."""
 
 
-def compete(name: str, seed: int, cpu_minutes: float, out: Path, threads: int) -> None:
+def compete(name: str, seed: int, target: float, cpu_minutes: float, out: Path, threads: int) -> None:
     """Train one contender and keep its looks: step, seconds, CPU seconds, error."""
     torch.set_num_threads(threads)
     config = replace(CONTENDERS[name](), seed=seed)
@@ -78,7 +94,7 @@ def compete(name: str, seed: int, cpu_minutes: float, out: Path, threads: int) -
         write_json(out / f"{name}_seed{seed}.json", record(looks, config, threads))
         print(f"{name:16s} {state.step:5d} steps {wall:7.0f} s {cpu:7.0f} CPU s  {error:.2f} %", flush=True)
         paused.add_(clocks() - now)
-        if error <= TARGETS[-1] or cpu > 60 * cpu_minutes:
+        if error <= target or cpu > 60 * cpu_minutes:
             raise Done
 
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Done):
@@ -94,6 +110,7 @@ def record(looks: list[dict[str, float]], config: Config, threads: int) -> dict:
 def main(
     contenders: tyro.conf.Positional[tuple[str, ...]],
     seeds: tuple[int, ...] = (0,),
+    target: float = TARGETS[-1],
     cpu_minutes: float = 60,
     out: Path = Path("results/time_to_error"),
     threads: int = 1,
@@ -101,15 +118,16 @@ def main(
     """Train contenders side by side and record when each error is first reached.
 
     Args:
-        contenders: Any of laptop, laptop_bfloat16, faithful.
+        contenders: Names from CONTENDERS: laptop, laptop_bfloat16, faithful, pretrain_500, …
         seeds: Seeds, one after the other.
+        target: Stop at this error.
         cpu_minutes: Give up after so many CPU minutes of training.
         out: Folder of the records.
         threads: Threads of each.
     """
     context = multiprocessing.get_context("spawn")
     for seed in seeds:
-        racing = [context.Process(target=compete, args=(name, seed, cpu_minutes, out, threads)) for name in contenders]
+        racing = [context.Process(target=compete, args=(name, seed, target, cpu_minutes, out, threads)) for name in contenders]
         for process in racing:
             process.start()
         for process in racing:

@@ -8,6 +8,75 @@ from torch import Tensor
 
 Profile = Literal["exponential", "gaussian"]
 
+BAND = 1 << 16  # distances computed at once on a CPU: what its second cache holds
+
+
+def tile(start: Float[Tensor, "b e 2"], size: int) -> tuple[int, int]:
+    """How many images, and rows of them, are computed at once: on a GPU all, on a CPU what stays in its cache."""
+    return (len(start), size) if start.is_cuda else (1, max(1, BAND // (start.shape[1] * size)))
+
+
+def plain_squared_distance(start: Float[Tensor, "b e 2"], end: Float[Tensor, "b e 2"], size: int) -> Float[Tensor, "b s s"]:
+    """What :class:`SquaredDistance` computes, as one expression: for export to other runtimes."""
+    grid = torch.linspace(-1, 1, size, device=start.device, dtype=start.dtype)
+    (sx, sy), (ax, ay) = (x[..., None, None].unbind(2) for x in (start, end - start))
+    dx, dy = grid - sx, grid[:, None] - sy
+    t = ((dx * ax + dy * ay) / (ax * ax + ay * ay).clamp_min(1e-6)).clamp(0, 1)
+    return ((dx - t * ax) ** 2 + (dy - t * ay) ** 2).amin(1)
+
+
+class SquaredDistance(torch.autograd.Function):
+    """Squared distance of every pixel centre to the nearest of e line segments: (b, e, 2), (b, e, 2), s → (b, s, s).
+
+    With s = a + t (b − a) the nearest point of the nearest segment, the gradients are −2 (1 − t) (u − s) for a and −2 t (u − s) for b,
+    summed over the pixels u that the segment is nearest to: only the number of that segment is kept for them, not e pictures. On a
+    CPU images are computed in bands of rows that stay in its cache. The gradient cannot be differentiated again.
+    """
+
+    @staticmethod
+    def forward(context, start: Tensor, end: Tensor, size: int) -> Tensor:
+        b, e, _ = start.shape
+        grid = torch.linspace(-1, 1, size, device=start.device, dtype=start.dtype)
+        along = end - start
+        share = along / (along * along).sum(-1, keepdim=True).clamp_min(1e-6)
+        dx, dy = (grid - start[..., k, None] for k in (0, 1))
+        (ax, ay), (cx, cy) = along[..., None, None].unbind(2), share[..., None].unbind(2)
+        dx, tx, dy, ty = dx[:, :, None], (dx * cx)[:, :, None], dy[..., None], (dy * cy)[..., None]
+        squared, wanted = start.new_empty(b, size, size), any(context.needs_input_grad)
+        # Distances are positive, so their bits read as whole numbers are in the same order: the lowest bits take the segment's number.
+        bits = torch.int32 if start.dtype == torch.float32 else torch.int64
+        number, spare = torch.arange(e, device=start.device, dtype=bits)[:, None, None], (1 << (e - 1).bit_length()) - 1
+        nearest = torch.empty(b if wanted else 0, size, size, device=start.device, dtype=bits)
+        images, rows = tile(start, size)
+        for i in range(0, b, images):
+            for j in range(0, size, rows):
+                at, band = slice(i, i + images), slice(j, j + rows)
+                t = (tx[at] + ty[at, :, band]).clamp_(0, 1)
+                distance = (t * ax[at]).sub_(dx[at]).square_()
+                t.mul_(ay[at]).sub_(dy[at, :, band])
+                distance.addcmul_(t, t)
+                torch.amin(distance, 1, out=squared[at, band])
+                if wanted:
+                    marked = distance.view(bits).bitwise_and_(~spare).bitwise_or_(number)
+                    torch.bitwise_and(marked.amin(1), spare, out=nearest[at, band])
+        context.save_for_backward(start, along, share, nearest, grid)
+        return squared
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(context, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        start, along, share, nearest, grid = context.saved_tensors
+        b, e, _ = start.shape
+        segment = (nearest + e * torch.arange(b, device=grid.device)[:, None, None]).flatten()
+        lines = torch.cat([start, along, share], -1).flatten(0, 1).T.contiguous()
+        sx, sy, ax, ay, cx, cy = lines.index_select(1, segment).view(6, *nearest.shape)
+        dx, dy = grid - sx, grid[:, None] - sy
+        t = (dx * cx).addcmul_(dy, cy).clamp_(0, 1)
+        rx, ry = (dx.addcmul_(part, t, value=-1).mul_(gradient) for dx, part in ((dx, ax), (dy, ay)))
+        terms = torch.stack([rx, ry, t * rx, t * ry]).view(4, -1)
+        whole, end = terms.new_zeros(4, b * e).scatter_add_(1, segment.expand(4, -1), terms).mul_(-2).T.reshape(b, e, 4).split(2, -1)
+        return whole - end, end, None
+
 
 def render_skeleton(
     keypoints: Float[Tensor, "b k 2"],
@@ -28,15 +97,9 @@ def render_skeleton(
     [-1, 1]. Joints that no edge uses get no gradient; a segment of zero length is a dot.
     Source: section 3.2 of the paper; ``render_line_segment`` of the official code (σ = 0.2).
     """
-    index = torch.tensor(edges, device=keypoints.device)
-    start = keypoints[:, index[:, 0]]
-    along = keypoints[:, index[:, 1]] - start
-    grid = torch.linspace(-1, 1, size, device=keypoints.device, dtype=keypoints.dtype)
-    dx = grid[None, None, None, :] - start[:, :, 0, None, None]
-    dy = grid[None, None, :, None] - start[:, :, 1, None, None]
-    ax, ay = along[:, :, 0, None, None], along[:, :, 1, None, None]
-    t = ((dx * ax + dy * ay) / (ax * ax + ay * ay).clamp_min(1e-6)).clamp(0, 1)
-    squared = ((dx - t * ax) ** 2 + (dy - t * ay) ** 2).amin(1, keepdim=True)  # min over edges = max over their pictures
+    first, last = torch.tensor(edges, device=keypoints.device).T
+    distance = plain_squared_distance if torch.compiler.is_exporting() else SquaredDistance.apply
+    squared = distance(keypoints[:, first], keypoints[:, last], size)[:, None]
     if profile == "exponential":
-        return 2 * torch.exp(-(squared + 1e-6).sqrt() / sigma**2) - 1
-    return 2 * torch.exp(-squared / sigma**4) - 1
+        return 2 * torch.exp((squared + 1e-6).sqrt() * (-1 / sigma**2)) - 1
+    return 2 * torch.exp(squared * (-1 / sigma**4)) - 1

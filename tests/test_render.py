@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kp.render import render_skeleton
-from kp.skeleton import BODY
+import kp.render
+from kp.render import plain_squared_distance, render_skeleton
+from kp.skeleton import BODY, FACE
 
 profiles = pytest.mark.parametrize("profile", ["exponential", "gaussian"])
 
@@ -113,3 +114,20 @@ def test_a_mirrored_pose_draws_the_mirrored_picture(numbers):
     mirrored = keypoints[:, BODY.flip] * torch.tensor([-1.0, 1.0])
     draw = lambda p: render_skeleton(p, BODY.edge_indices, 16)
     torch.testing.assert_close(draw(mirrored), draw(keypoints).flip(-1))
+
+
+@pytest.mark.parametrize("skeleton", [BODY, FACE], ids=["body", "face"])
+@pytest.mark.parametrize("tile", [(1, 1), (1, 5), (3, 16)])
+def test_distances_and_gradients_do_not_depend_on_how_the_work_is_cut_up(monkeypatch, skeleton, tile):
+    draw = torch.Generator().manual_seed(4)
+    first, last = (torch.rand(3, len(skeleton.edge_indices), 2, dtype=torch.float64, generator=draw) * 2 - 1 for _ in range(2))
+    weight = torch.randn(3, 16, 16, dtype=torch.float64, generator=draw)
+    found = []
+    for distance in (kp.render.SquaredDistance.apply, plain_squared_distance):
+        ends = [x.clone().requires_grad_() for x in (first, last)]
+        monkeypatch.setattr(kp.render, "tile", lambda *_: tile)
+        squared = distance(*ends, 16)
+        (squared * weight).sum().backward()
+        found.append((squared.detach(), *(x.grad for x in ends)))
+    for ours, plain in zip(*found, strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-11)

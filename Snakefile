@@ -1,6 +1,8 @@
-"""data check → train → ablate → visualise, evidence, own_video → book. `make book` runs `snakemake book`; what is up to date is skipped.
+"""data check → train → ablate → visualise, evidence, own_video, study → book. `make book` runs `snakemake book`; what is up to date is skipped.
 
-Settings, by --config: preset, dataset (people, circle, faces), name (results/<name> and runs/<name>), ablation_steps, probe_steps, seeds.
+Settings, by --config: preset, dataset (people, circle, faces), name (results/<name> and runs/<name>), ablation_steps, probe_steps.
+A study of your own: settings (names that `kp settings` lists), seeds, steps, precision, device; then `snakemake study`, or `book`.
+Every run of it is one job; --executor slurm sends them to a cluster.
 """
 
 from pathlib import Path
@@ -10,7 +12,9 @@ DATASET = config.get("dataset", "people")
 NAME = config.get("name", "")
 STEPS = config.get("ablation_steps", 300)
 PROBE = config.get("probe_steps", 300)
+SETTINGS = config.get("settings", [])  # of a study; none: the published records are shown
 SEEDS = config.get("seeds", [0, 1])
+DEVICE = config.get("device", "cpu")
 RESULTS, RUNS = str(Path("results") / NAME), str(Path("runs") / NAME)
 HERE = Path.cwd()
 LIBRARY = sorted(map(str, Path("kp").glob("*.py")))  # a change of the library re-runs the notebooks
@@ -28,7 +32,7 @@ rule book:
 
 
 rule notebooks:
-    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video"])
+    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video", "study"])
 
 
 rule dataset:
@@ -91,7 +95,33 @@ rule own_video:
         "&& touch {params.forget}/done"
 
 
+rule run:
+    """One run of a study, a job of its own; one that was killed, or lost with its node, goes on from its checkpoint."""
+    input: "book/run.ipynb", f"{RESULTS}/check.txt", LIBRARY
+    output: record=f"{RESULTS}/study/{{setting}}_seed{{seed}}.json", notebook=f"{RESULTS}/study/{{setting}}_seed{{seed}}.ipynb"
+    retries: 2
+    threads: config.get("threads", 1)
+    resources:
+        mem_mb=3000, runtime=config.get("minutes", 120),  # as a job asks a cluster for them
+        **({"gpu": 1} if DEVICE != "cpu" else {}),
+    params:
+        f"-p preset {PRESET} -p steps {config.get('steps', 300)} -p precision {config.get('precision', 'float32')} -p device {DEVICE} "
+        f"-p out {RESULTS}/study"
+    shell:
+        f"OMP_NUM_THREADS={{threads}} {PAPERMILL} book/run.ipynb {{output.notebook}} -p setting {{wildcards.setting}} -p seed {{wildcards.seed}} {{params}}"
+
+
+rule study:
+    """All runs compared: those asked for, or else the published ones."""
+    input:
+        "book/study.ipynb", LIBRARY,
+        expand(f"{RESULTS}/study/{{setting}}_seed{{seed}}.json", setting=SETTINGS, seed=SEEDS) or sorted(str(p) for p in Path("data/runs/study").glob("*.json"))
+    output: f"{RESULTS}/study.ipynb"
+    params: records=f"{HERE}/{RESULTS}/study" if SETTINGS else f"{HERE}/data/runs/study"
+    shell: f"{PAPERMILL} book/study.ipynb {RESULTS}/study.ipynb -p records {{params.records}} -p out {HERE}/{RESULTS}/compared"
+
+
 rule html:
-    input: "_config.yml", "_toc.yml", CHAPTERS, "data/README.md", expand("results/{name}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video"])
+    input: "_config.yml", "_toc.yml", CHAPTERS, "data/README.md", expand("results/{name}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video", "study"])
     output: "_build/html/index.html"
     shell: "rm -rf _build && jupyter-book build . -W -n --keep-going"

@@ -204,6 +204,7 @@ def study(
     precision: Literal["float32", "bfloat16"] = "float32",
     workers: int = 1,
     snapshots: tuple[int, ...] = (),
+    device: str = "cpu",
 ) -> None:
     """Train named departures from a preset, several seeds each, and keep a record of every run.
 
@@ -218,10 +219,11 @@ def study(
         precision: Arithmetic of the networks.
         workers: Runs to train side by side, each in a process of its own.
         snapshots: Steps at which to save the weights too, in runs/study/snapshots; the final ones go to runs/study/weights.
+        device: cpu or cuda.
     """
     from kp.study import run_study
 
-    run_study(list(settings), list(seeds), out, preset, steps, precision, workers, snapshots)
+    run_study(list(settings), list(seeds), out, preset, steps, precision, workers, snapshots, device)
 
 
 def settings(preset: str = "laptop") -> None:

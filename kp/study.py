@@ -66,7 +66,7 @@ def is_done(path: Path, config: Config) -> bool:
     return True
 
 
-def shared_regressor(config: Config) -> Path:
+def shared_regressor(config: Config, device: str = "cpu") -> Path:
     """Checkpoint of a pre-trained η for this configuration, trained now if no run has needed it yet.
 
     η's pre-training depends on the prior, the drawing, its network, the optimiser and the seed, and on nothing else.
@@ -86,7 +86,7 @@ def shared_regressor(config: Config) -> Path:
     folder = WORK / "regressors" / name
     if not (folder / "checkpoint.pt").is_file():
         mine = folder.with_name(f"{name}.{os.getpid()}")  # two processes may want it at once: the first to finish wins
-        train(kept, mine)
+        train(kept, mine, device=device)
         if folder.exists():
             shutil.rmtree(mine)
         else:
@@ -94,8 +94,8 @@ def shared_regressor(config: Config) -> Path:
     return folder / "checkpoint.pt"
 
 
-def run_one(setting: str, config: Config, out: Path, preset: str, snapshots: tuple[int, ...] = ()) -> None:
-    """Train (or go on with) one run of ``preset``, evaluate it on the test people and write its record to ``out``."""
+def run_one(setting: str, config: Config, out: Path, preset: str, snapshots: tuple[int, ...] = (), device: str = "cpu") -> None:
+    """Train (or go on with) one run of ``preset`` on ``device``, evaluate it on the test people and write its record to ``out``."""
     name, _ = find_ablation(setting)
     place, run = work(preset), f"{setting}_steps{config.optimizer.steps}_seed{config.seed}"
     folder = place / run
@@ -105,7 +105,7 @@ def run_one(setting: str, config: Config, out: Path, preset: str, snapshots: tup
         if state.step in snapshots:
             save_weights(Predictor(state.model, state.first_regressor), place / "snapshots" / f"{run}_at{state.step}.safetensors")
 
-    state = train(config, folder, None, poses, pretrained=shared_regressor(config), on_step=snapshot)
+    state = train(config, folder, None, poses, device, shared_regressor(config, device), on_step=snapshot)
     predictor, test = Predictor.of(state), load_test(config.data)
     scores, made = evaluate(predictor, test, poses)
     last, _ = evaluate(Predictor(state.model, state.first_regressor), test, poses)
@@ -137,7 +137,15 @@ def checksum(videos: Path) -> str:
 
 
 def run_study(
-    settings: list[str], seeds: list[int], out: Path, preset: str, steps: int, precision: str, workers: int, snapshots: tuple[int, ...] = ()
+    settings: list[str],
+    seeds: list[int],
+    out: Path,
+    preset: str,
+    steps: int,
+    precision: str,
+    workers: int,
+    snapshots: tuple[int, ...] = (),
+    device: str = "cpu",
 ) -> None:
     """Run what has no record yet: each run in its own process, ``workers`` at a time, with its output in runs/study/<run>.log.
 
@@ -148,14 +156,14 @@ def run_study(
     todo = [(s, seed) for (s, seed), config in jobs.items() if not is_done(record_path(out, s, seed), config)]
     print(f"{len(jobs)} runs: {len(jobs) - len(todo)} have records already, {len(todo)} to do", flush=True)
     if len(jobs) == 1 and todo:
-        return run_one(todo[0][0], jobs[todo[0]], out, preset, snapshots)
+        return run_one(todo[0][0], jobs[todo[0]], out, preset, snapshots, device)
     logs = work(preset)
     logs.mkdir(parents=True, exist_ok=True)
     threads = max(1, torch.get_num_threads() // workers)
 
     def launch(setting: str, seed: int) -> bool:
         command = [sys.executable, "-m", "kp.cli", "study", setting, "--seeds", str(seed), "--out", str(out), "--preset", preset]
-        command += ["--steps", str(steps), "--precision", precision, "--snapshots", *map(str, snapshots)]
+        command += ["--steps", str(steps), "--precision", precision, "--device", device, "--snapshots", *map(str, snapshots)]
         with open(logs / f"{setting}_seed{seed}.log", "a") as log:
             return subprocess.run(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": str(threads)}).returncode == 0
 

@@ -29,7 +29,7 @@ from kp.retrieval import weigh_prior
 from kp.similarity import draw_similarity
 from kp.state import State, learning_rate, load_state, save_checkpoint
 
-LOG_EVERY, SAVE_EVERY = 25, 250
+LOG_EVERY, SAVE_EVERY, SAVE_SECONDS = 25, 250, 60  # a checkpoint every so many steps, and at least every minute
 
 
 @contextmanager
@@ -201,6 +201,7 @@ def train(
         net.train()
     logged = read_metrics(out)
     started, done = time.perf_counter() - (logged[-1]["seconds"] if logged else 0), 0  # a continued run's clock goes on
+    saved = time.perf_counter()
     phases = (("pretrain", config.optimizer.pretrain_steps), ("train", config.optimizer.steps))
     for phase, steps in phases:
         counter = "pretrain_step" if phase == "pretrain" else "step"
@@ -225,8 +226,9 @@ def train(
                 on_step(state, clips, shown)
             if phase == "pretrain" and step == steps:
                 state.finish_pretraining()
-            if (step % SAVE_EVERY == 0 or step == steps) and first:
+            if (step % SAVE_EVERY == 0 or step == steps or time.perf_counter() - saved > SAVE_SECONDS) and first:
                 save_checkpoint(state.state_dict(), out / "checkpoint.pt")
+                saved = time.perf_counter()
         bar.close()
     if done == stop_after and first:
         save_checkpoint(state.state_dict(), out / "checkpoint.pt")

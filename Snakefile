@@ -33,7 +33,7 @@ rule book:
 
 
 rule notebooks:
-    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video", "study"])
+    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video", "study", "speed"])
 
 
 rule dataset:
@@ -107,7 +107,7 @@ rule run:
         **({"gpu": 1} if DEVICE != "cpu" else {}),
     params:
         f"-p preset {PRESET} -p steps {config.get('steps', 300)} -p precision {config.get('precision', 'float32')} -p device {DEVICE} "
-        f"-p out {RESULTS}/study"
+        f"-p out {HERE}/{RESULTS}/study"
     shell:
         f"OMP_NUM_THREADS={{threads}} {PAPERMILL} book/run.ipynb {{output.notebook}} -p setting {{wildcards.setting}} -p seed {{wildcards.seed}} {{params}}"
 
@@ -122,7 +122,14 @@ rule study:
     shell: f"{PAPERMILL} book/study.ipynb {RESULTS}/study.ipynb -p records {{params.records}} -p out {HERE}/{RESULTS}/compared"
 
 
+rule speed:
+    """Tables and figures of the published benchmarks: seconds, nothing is measured."""
+    input: "book/speed.ipynb", LIBRARY, sorted(str(p) for p in Path("data/runs/speed").rglob("*.json"))
+    output: f"{RESULTS}/speed.ipynb"
+    shell: f"{PAPERMILL} book/speed.ipynb {RESULTS}/speed.ipynb -p records {HERE}/data/runs/speed -p out {HERE}/{RESULTS}/speed"
+
+
 rule html:
-    input: "_config.yml", "_toc.yml", CHAPTERS, "data/README.md", expand("results/{name}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video", "study"])
+    input: "_config.yml", "_toc.yml", CHAPTERS, "data/README.md", expand("results/{name}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video", "study", "speed"])
     output: "_build/html/index.html"
     shell: "rm -rf _build && jupyter-book build . -W -n --keep-going"

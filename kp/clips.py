@@ -13,7 +13,7 @@ import csv
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -115,6 +115,10 @@ class Clips:
     def size(self) -> int:
         return self.frames[0].shape[1]
 
+    def on(self, device: torch.device) -> "Clips":
+        """With all frames in the memory of a device, so that no step waits for them; a window stays where it is."""
+        return self if isinstance(self.frames, Window) else replace(self, frames=[frames.to(device) for frames in self.frames])
+
     def pick(self, kept: Sequence[int]) -> "Clips":
         """These clips of them, in memory."""
         return Clips(*([column[i] for i in kept] for column in (self.names, self.sources, self.frames)))
@@ -159,6 +163,7 @@ def augment_pairs(
     mix = torch.eye(3) * (0.6 + 0.8 * draw(3, 1)) + 0.5 * (draw(3, 3) - 0.5)
     power = 2 ** (draw(1, 1, 1) - 0.5)
     mirrored = draw(1, 1, 1) < 0.5 * mirror
+    mix, power, mirrored = (x.to(frames[0].device) for x in (mix, power, mirrored))
 
     def change(x):
         x = torch.einsum("bij,bjhw->bihw", mix, (x + 1) / 2).clamp(1e-4, 1) ** power

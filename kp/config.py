@@ -141,6 +141,8 @@ class Optimizer:
     """Whether η is taught more poses than the prior holds: turned, scaled, shifted and mirrored ones."""
     average: float = 0.99
     """Decay of the running mean of the weights, which predicts (0 = the last weights)."""
+    compile: bool = False
+    """Compile the networks (torch.compile) before the first step: takes minutes, and on a CPU a C++ compiler; for long runs on GPUs."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the networks; bfloat16 (mixed precision) is faster where the processor has it. Pictures and points stay float32."""
 

@@ -26,7 +26,8 @@ class Similarity:
     def images(self, images: Float[Tensor, "b c s s"]) -> Float[Tensor, "b c s s"]:
         """Each square image moved by its own map, bilinear; what comes in from outside repeats the border's colours."""
         back = torch.linalg.inv(self.matrix)
-        grid = F.affine_grid(torch.cat([back, -back @ self.shift[..., None]], -1), list(images.shape), align_corners=True)
+        back = torch.cat([back, -back @ self.shift[..., None]], -1).to(images.device)
+        grid = F.affine_grid(back, list(images.shape), align_corners=True)
         moved = F.grid_sample(images, grid, padding_mode="border", align_corners=True)
         return moved.contiguous(memory_format=torch.channels_last)
 

@@ -96,7 +96,8 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     sample = vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator)
     if config.data.move:
         mirrored = torch.rand(rates.batch, 1, 1, 1, generator=state.generator) < 0.5  # both frames of a pair, or none
-        pairs = tuple(draw_similarity(rates.batch, state.generator).images(torch.where(mirrored, x.flip(3), x)) for x in pairs)
+        flipped = (torch.where(mirrored.to(x.device), x.flip(3), x) for x in pairs)
+        pairs = tuple(draw_similarity(rates.batch, state.generator).images(x) for x in flipped)
         sample = draw_similarity(rates.batch, state.generator).points(reflect_some(sample, model.skeleton, state.generator))
     frame, other, target = (batch_on(state, parallel.share(x)) for x in (*pairs, sample))
     drawn = model.draw(target)
@@ -191,7 +192,7 @@ def train(
     if poses is None:
         poses = open_prior(data, config.seed)
     if clips is None and config.optimizer.steps:
-        clips = open_clips(data, "train")
+        clips = open_clips(data, "train").on(state.device)
     shown = weigh_prior(poses, clips, state.model.skeleton) if data.vary_prior == "weigh" and clips else poses
     if pretrained is not None and state.pretrain_step == state.step == 0:
         adopt_regressor(state, pretrained)
@@ -199,6 +200,9 @@ def train(
         adopt_model(state, *start)
     for net in (state.model, state.average, state.first_regressor):
         net.train()
+    if config.optimizer.compile:
+        for net in (state.model.encoder, state.model.regressor, state.model.decoder, state.model.discriminator):
+            net.compile()
     logged = read_metrics(out)
     started, done = time.perf_counter() - (logged[-1]["seconds"] if logged else 0), 0  # a continued run's clock goes on
     saved = time.perf_counter()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import kp.train
 from kp.clips import load_clips
@@ -311,3 +312,16 @@ def test_pretraining_learns_to_read_poses(tiny, tmp_path):
         read = state.first_regressor.eval()(state.model.draw(unseen))
     error, mean_pose = (joint_errors(p, unseen).mean().item() for p in (read, seen.keypoints.mean(0).expand_as(unseen)))
     assert error < 6.3 and mean_pose > 7.9
+
+
+def test_compiled_networks_take_the_same_steps(tiny, tmp_path, monkeypatch):
+    """With the backend that needs no C++ compiler; saved weights have their usual names."""
+    plain, config = nn.Module.compile, smoke(tiny)
+    monkeypatch.setattr(nn.Module, "compile", lambda net: plain(net, backend="aot_eager"))
+    config = replace(config, optimizer=replace(config.optimizer, steps=3, pretrain_steps=2))
+    eager = train(config, tmp_path / "eager")
+    compiled = train(replace(config, optimizer=replace(config.optimizer, compile=True)), tmp_path / "compiled")
+    ours, theirs = eager.model.state_dict(), compiled.model.state_dict()
+    assert list(ours) == list(theirs)
+    for name in ours:
+        torch.testing.assert_close(theirs[name], ours[name], rtol=1e-3, atol=1e-4)

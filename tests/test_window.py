@@ -125,3 +125,10 @@ def test_training_through_a_window_goes_on_to_the_same_bits(tiny, tmp_path):
 def test_memory_below_zero_is_an_error():
     with pytest.raises(KpError, match=r"^data\.memory is 0\.0; it must be above 0$"):
         replace(smoke(), data=replace(Data(), size=32, memory=0.0))
+
+
+def test_clips_in_memory_move_to_a_device_and_a_window_stays(tiny):
+    read, window = (load_clips(tiny, "train", 32, progress=False, memory=m) for m in (1.0, 3e-5))
+    moved = read.on(torch.device("meta"))
+    assert all(frames.device.type == "meta" for frames in moved.frames) and moved.names == read.names
+    assert window.on(torch.device("meta")) is window

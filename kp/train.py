@@ -192,8 +192,10 @@ def train(
     if poses is None:
         poses = open_prior(data, config.seed)
     if clips is None and config.optimizer.steps:
-        clips = open_clips(data, "train").on(state.device)
+        clips = open_clips(data, "train")
     shown = weigh_prior(poses, clips, state.model.skeleton) if data.vary_prior == "weigh" and clips else poses
+    if clips is not None:
+        clips = clips.on(state.device)
     if pretrained is not None and state.pretrain_step == state.step == 0:
         adopt_regressor(state, pretrained)
     if start is not None and state.pretrain_step == state.step == 0:

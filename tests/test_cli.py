@@ -283,9 +283,9 @@ def test_study_passes_its_options_on(kp, monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr("kp.study.run_study", lambda *arguments: asked.append(arguments))
     words = ("study", "full", "no_frame", "--seeds", 4, "--steps", 7, "--out", tmp_path, "--workers", 3, "--snapshots", 2, 5)
-    status, _, err = kp(*words, "--precision", "bfloat16")
+    status, _, err = kp(*words, "--precision", "bfloat16", "--device", "cuda")
     assert (status, err) == (0, "")
-    assert asked == [(["full", "no_frame"], [4], tmp_path, "laptop", 7, "bfloat16", 3, (2, 5))]
+    assert asked == [(["full", "no_frame"], [4], tmp_path, "laptop", 7, "bfloat16", 3, (2, 5), "cuda")]
 
 
 @pytest.mark.parametrize(

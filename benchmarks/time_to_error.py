@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 import tyro
 
+from kp.ablations import find_ablation
 from kp.config import Config, faithful, laptop
 from kp.datasets import open_clips, open_prior
 from kp.evaluate import evaluate, load_test
@@ -51,7 +52,7 @@ def departing(**parts: dict) -> Callable[[], Config]:
     return lambda: replace(base, **{part: replace(getattr(base, part), **fields) for part, fields in parts.items()})
 
 
-PLAIN = {"pretrain_lr": 2e-4, "pretrain_schedule": "constant", "pretrain_beta": 0.5, "pretrain_augment": False}
+official_pretraining = find_ablation("official_pretraining")[1]
 CONTENDERS = {
     "laptop": laptop,
     "laptop_bfloat16": departing(),
@@ -61,8 +62,8 @@ CONTENDERS = {
     "pretrain_300": departing(optimizer={"pretrain_steps": 300}),
     "pretrain_500_average_0.95": departing(optimizer={"pretrain_steps": 500, "average": 0.95}),
     "pretrain_500_twice_the_rate": departing(optimizer={"pretrain_steps": 500, "lr": 2e-3}),
-    "plain_pretrain_500": departing(optimizer={"pretrain_steps": 500, **PLAIN}),
-    "plain_pretrain_1000": departing(optimizer={"pretrain_steps": 1000, **PLAIN}),
+    "plain_pretrain_500": lambda: official_pretraining(departing(optimizer={"pretrain_steps": 500})()),
+    "plain_pretrain_1000": lambda: official_pretraining(departing(optimizer={"pretrain_steps": 1000})()),
     "half_the_batch": departing(optimizer={"pretrain_steps": 500, "batch": 8, "steps": 2000}),
     "twice_the_batch": departing(optimizer={"pretrain_steps": 500, "batch": 32, "steps": 500}),
     "one_scale": departing(network={"scales": 1}, optimizer={"pretrain_steps": 500}),

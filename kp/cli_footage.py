@@ -200,6 +200,8 @@ def _check_footage(
 
 
 def _check_set(root: Path, skeleton: str) -> None:
+    from tqdm import tqdm
+
     from kp.checksums import verify
     from kp.clips import load_clips
     from kp.poses import load_poses, read_npz
@@ -212,8 +214,9 @@ def _check_set(root: Path, skeleton: str) -> None:
         print(f"{verify(root)} files match SHA256SUMS")
     for split in ("train", "val", "test"):
         if (root / "videos" / split).is_dir():
-            clips = load_clips(root, split, 64, background=not (root / "masks").is_dir(), memory=0.1)
-            print(f"{split:5s} {len(clips):4d} clips, {sum(map(len, clips.frames)):6d} frames")
+            clips = load_clips(root, split, 64, background=not (root / "masks").is_dir(), progress=False, memory=0.1)
+            frames = sum(map(len, tqdm(clips.frames, desc=f"reading {split} clips", leave=False)))
+            print(f"{split:5s} {len(clips):4d} clips, {frames:6d} frames")
     for path in sorted((root / "priors").glob("*.npz")):
         names = [str(n) for n in read_npz(path, ("joint_names",))["joint_names"]]
         named = skeleton or (str(own) if own.is_file() else "")

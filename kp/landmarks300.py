@@ -151,15 +151,13 @@ def load_300vw(root: Path, size: int, every: int = 1, source: str = "", memory: 
     annotations = find_annotations(root, second_half=False)
     folders = list(annotations)
     folders = [folders[i] for i in of_source(root, [folder.name for folder in folders], source)]
-    for folder in folders:
-        if len(annotations[folder][::every]) < 2:
-            raise KpError(
-                f"{folder}: gives {len(annotations[folder][::every])} frames with every {every}; a clip needs 2: take a smaller every"
-            )
-    load = lambda number: read_faces(folders[number], annotations[folders[number]][::every], size)
-    longest = max(len(annotations[folder][::every]) for folder in folders)
+    chosen = [annotations[folder][::every] for folder in folders]
+    for folder, files in zip(folders, chosen, strict=True):
+        if len(files) < 2:
+            raise KpError(f"{folder}: gives {len(files)} frames with every {every}; a clip needs 2: take a smaller every")
+    load = lambda number: read_faces(folders[number], chosen[number], size)
     names = [folder.name for folder in folders]
-    return Clips(names, names, hold(load, len(folders), longest, size, memory, "videos", progress))
+    return Clips(names, names, hold(load, len(folders), max(map(len, chosen)), size, memory, "videos", progress))
 
 
 def load_300vw_poses(root: Path, size: int, progress: bool = True) -> Poses:

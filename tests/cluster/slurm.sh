@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PATH=$PWD/.venv/bin:$PATH
-STUDY=(study --quiet host reason --config preset=smoke "settings=[full,no_frame]" "seeds=[0]" steps=${STEPS:-2400} minutes=30)
+STUDY=(study --quiet host reason --config preset=smoke "settings=[full,no_frame]" "seeds=[0]" steps=${STEPS:-1200} minutes=30)
 say() { printf '\n== %s  %s\n' "$(date +%T)" "$*"; }
 
 say "Slurm of one node"
@@ -35,18 +35,18 @@ rm -rf /var/spool/slurmctld/*; slurmctld; slurmd; sleep 3
 sinfo
 
 say "the study without a cluster"
-rm -rf runs/study/smoke results/local results/slurm
-snakemake --cores 2 "${STUDY[@]}" name=local > results_local.log 2>&1
+rm -rf runs/study/smoke results/local results/slurm; mkdir -p results
+snakemake --cores 2 "${STUDY[@]}" name=local > results/local.log 2>&1
 
 say "the study on Slurm"
 snakemake --executor slurm --jobs 2 --default-resources slurm_partition=debug --slurm-no-account --slurm-status-command squeue \
-  --slurm-init-seconds-before-status-checks 4 --latency-wait 20 "${STUDY[@]}" name=slurm > results_slurm.log 2>&1 &
+  --slurm-init-seconds-before-status-checks 4 --latency-wait 20 "${STUDY[@]}" name=slurm > results/slurm.log 2>&1 &
 snakemake=$!
 
 running() { pgrep -f "papermill.*results/slurm/study/$1"; }
 wait_for() { until "$@" > /dev/null; do sleep 1; kill -0 $snakemake; done; }
-steps_of() { tail -1 "runs/study/smoke/$1_steps${STEPS:-2400}_seed0/metrics.jsonl" 2> /dev/null | grep -o '"step": [0-9]*' | grep -o '[0-9]*'; }
-trained() { [ "$(steps_of "$1" || echo 0)" -ge "$2" ] && grep -q '"phase": "train"' "runs/study/smoke/$1_steps${STEPS:-2400}_seed0/metrics.jsonl"; }
+steps_of() { tail -1 "runs/study/smoke/$1_steps${STEPS:-1200}_seed0/metrics.jsonl" 2> /dev/null | grep -o '"step": [0-9]*' | grep -o '[0-9]*'; }
+trained() { [ "$(steps_of "$1" || echo 0)" -ge "$2" ] && grep -q '"phase": "train"' "runs/study/smoke/$1_steps${STEPS:-1200}_seed0/metrics.jsonl"; }
 
 wait_for trained full 600
 say "full is at step $(steps_of full): its job is killed"
@@ -63,7 +63,7 @@ say "the node comes back"
 slurmd
 wait $snakemake
 say "done"
-tail -2 results_slurm.log
+tail -2 results/slurm.log
 python - <<'CHECK'
 import json, pathlib
 for setting in ("full", "no_frame"):

@@ -1,5 +1,6 @@
 # Two commands: `make book` trains and builds the book; `make test` checks everything. `make help` lists the rest.
 PYTHON ?= python3
+SOLUTIONS ?= 0
 CORES ?= all
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
@@ -24,7 +25,7 @@ $(TESTED): $(READY) tests/requirements.txt
 	touch $(TESTED)
 
 book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (30 to 50 minutes on two cores)
-	$(SNAKEMAKE) book
+	$(SNAKEMAKE) book --config solutions=$(SOLUTIONS)
 	@echo "the book: _build/html/index.html"
 
 test: lint unit notebooks ## lint, unit tests, and the notebooks run twice: by papermill and, against those outputs, by nbval
@@ -38,6 +39,7 @@ unit: $(TESTED)
 
 smoke: $(READY) ## the notebooks with tiny settings, into results/smoke
 	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke ablation_steps=6 probe_steps=5 'settings=[full]' 'seeds=[0]' steps=6
+	$(SNAKEMAKE) exercises --config name=smoke solutions=1
 
 faces: $(READY) ## train, ablate and visualise faces, into results/faces
 	$(SNAKEMAKE) dataset --config dataset=faces name=faces

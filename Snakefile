@@ -10,7 +10,7 @@ from pathlib import Path
 PRESET = config.get("preset", "laptop")
 DATASET = config.get("dataset", "people")
 NAME = config.get("name", "")
-STEPS = config.get("ablation_steps", 300)
+STEPS = config.get("ablation_steps", 600)
 PROBE = config.get("probe_steps", 300)
 SETTINGS = config.get("settings", [])  # of a study; none: the published records are shown
 SEEDS = config.get("seeds", [0, 1])
@@ -19,7 +19,10 @@ CORES = workflow.resource_settings.cores or 8  # of a notebook that has the mach
 RESULTS, RUNS = str(Path("results") / NAME), str(Path("runs") / NAME)
 HERE = Path.cwd()
 LIBRARY = sorted(map(str, Path("kp").glob("*.py")))  # a change of the library re-runs the notebooks
-CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md", ".bib", ".py", ".css"))
+NOTEBOOKS = ["train", "ablate", "visualise", "breaks", "play", "evidence", "own_video", "study", "speed"]
+EXERCISES = sorted(p.stem for p in Path("book/exercises").glob("*.ipynb"))
+SOLUTIONS = int(config.get("solutions", 0))
+CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md", ".bib", ".py", ".css", ".html"))
 COMMON = f"-p dataset {DATASET} -p videos {HERE}/data/{DATASET} -p preset {PRESET}"
 # Absolute folders, so that an executed notebook can be run again from wherever it lies.
 IN = lambda name: f"-p run {HERE}/{RUNS}/{name} -p out {HERE}/{RESULTS}/{name}"
@@ -33,7 +36,7 @@ rule book:
 
 
 rule notebooks:
-    input: expand(f"{RESULTS}/{{name}}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video", "study", "speed"])
+    input: expand(f"{RESULTS}/{{name}}.ipynb", name=NOTEBOOKS)
 
 
 rule dataset:
@@ -77,6 +80,25 @@ rule visualise:
         f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise"
 
 
+rule breaks:
+    input: "book/breaks.ipynb", f"{RESULTS}/train.ipynb", LIBRARY
+    output: f"{RESULTS}/breaks.ipynb", f"{RESULTS}/breaks/numbers.json"
+    threads: CORES
+    shell:
+        f"{PAPERMILL} book/breaks.ipynb {RESULTS}/breaks.ipynb -p videos {HERE}/data/people -p circle {HERE}/data/circle "
+        f"-p records {HERE}/data/runs -p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/breaks"
+
+
+rule play:
+    """What the pages need to come to life."""
+    input: "book/play.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY, sorted(str(p) for p in Path("kp/play").iterdir() if p.is_file())
+    output: f"{RESULTS}/play.ipynb", f"{RESULTS}/play/numbers.json"
+    threads: CORES
+    shell:
+        f"{PAPERMILL} book/play.ipynb {RESULTS}/play.ipynb -p videos {HERE}/data/people -p run {HERE}/{RUNS}/train "
+        f"-p ablations {HERE}/{RESULTS}/ablate -p out {HERE}/{RESULTS}/play"
+
+
 rule evidence:
     """Tables and figures of the published records: seconds, nothing is trained."""
     input: "book/evidence.ipynb", LIBRARY, sorted(str(p) for p in Path("data/runs").rglob("*.json"))
@@ -106,7 +128,7 @@ rule run:
         mem_mb=3000, runtime=config.get("minutes", 120),  # as a job asks a cluster for them
         **({"gpu": 1} if DEVICE != "cpu" else {}),
     params:
-        f"-p preset {PRESET} -p steps {config.get('steps', 300)} -p precision {config.get('precision', 'float32')} -p device {DEVICE} "
+        f"-p preset {config.get('preset', 'study')} -p steps {config.get('steps', 300)} -p precision {config.get('precision', 'float32')} -p device {DEVICE} "
         f"-p out {HERE}/{RESULTS}/study"
     shell:
         f"OMP_NUM_THREADS={{threads}} {PAPERMILL} book/run.ipynb {{output.notebook}} -p setting {{wildcards.setting}} -p seed {{wildcards.seed}} {{params}}"
@@ -129,7 +151,27 @@ rule speed:
     shell: f"{PAPERMILL} book/speed.ipynb {RESULTS}/speed.ipynb -p records {HERE}/data/runs/speed -p out {HERE}/{RESULTS}/speed"
 
 
+rule exercise:
+    """A chapter's exercises: to be filled in, or, with --config solutions=1, solved and run."""
+    input: "book/exercises/{name}.ipynb", "book/exercises/editions.py", LIBRARY
+    output: f"{RESULTS}/exercises/{{name}}.ipynb"
+    params:
+        kind="solved" if SOLUTIONS else "student",
+        given=lambda wildcards: " ".join(
+            f"-p {name} {HERE}/data/{folder}"
+            for name, folder in (("videos", "people"), ("records", "runs"))
+            if f'"{name} = ' in Path(f"book/exercises/{wildcards.name}.ipynb").read_text()
+        ),
+    shell:
+        "python book/exercises/editions.py {params.kind} {input[0]} {output}; "
+        f"if [ {{params.kind}} = solved ]; then {PAPERMILL} {{output}} {{output}} {{params.given}}; fi"
+
+
+rule exercises:
+    input: expand(f"{RESULTS}/exercises/{{name}}.ipynb", name=EXERCISES)
+
+
 rule html:
-    input: "_config.yml", "_toc.yml", CHAPTERS, "data/README.md", expand("results/{name}.ipynb", name=["train", "ablate", "visualise", "evidence", "own_video", "study", "speed"])
+    input: "_config.yml", "_toc.yml", CHAPTERS, "data/README.md", "CHANGELOG.md", expand("results/{name}.ipynb", name=NOTEBOOKS), expand("results/exercises/{name}.ipynb", name=EXERCISES)
     output: "_build/html/index.html"
     shell: "rm -rf _build && jupyter-book build . -W -n --keep-going"

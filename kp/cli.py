@@ -199,7 +199,7 @@ def study(
     settings: tyro.conf.Positional[tuple[str, ...]],
     seeds: tuple[int, ...] = (0, 1, 2),
     out: Path = Path("results/study"),
-    preset: str = "laptop",
+    preset: str = "study",
     steps: int = 300,
     precision: Literal["float32", "bfloat16"] = "float32",
     workers: int = 1,
@@ -226,7 +226,7 @@ def study(
     run_study(list(settings), list(seeds), out, preset, steps, precision, workers, snapshots, device)
 
 
-def settings(preset: str = "laptop") -> None:
+def settings(preset: str = "study") -> None:
     """List the names that kp study takes, one a line.
 
     Args:

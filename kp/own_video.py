@@ -13,7 +13,7 @@ from typing import Literal
 
 import kp
 from kp.clips import Clips
-from kp.config import Config, laptop, of_dataset
+from kp.config import Config, of_dataset, study
 from kp.datasets import open_clips
 from kp.errors import KpError
 from kp.footage import find_videos
@@ -95,7 +95,7 @@ def skeleton_of(videos: Path) -> str:
 
 
 def choose_config(asked: Fit, out: Path, start: Predictor | None = None) -> Config:
-    """The laptop preset, or ``start``'s networks, for the video set in RUN/set and its masks, if it shall have any.
+    """The study preset, or ``start``'s networks, for the video set in RUN/set and its masks, if it shall have any.
 
     KpError if ``start`` finds other joints than the poses have.
     """
@@ -105,7 +105,7 @@ def choose_config(asked: Fit, out: Path, start: Predictor | None = None) -> Conf
             f"--start {asked.start}: finds the joints of the skeleton '{start.skeleton.name}', but {asked.poses} holds others; "
             "leave --start out, or give poses of that skeleton"
         )
-    base = of_dataset(laptop(), "faces") if name == FACE.name else laptop()
+    base = of_dataset(study(), "faces") if name == FACE.name else study()
     data = replace(
         base.data,
         videos=out / "set",

@@ -31,7 +31,7 @@ from kp.state import State
 from kp.train import train
 from kp.weights import save_weights
 
-WORK = Path("runs/study")  # and its subfolders for presets other than laptop; records go to --out
+WORK = Path("runs/study")  # and its subfolders for presets other than study; records go to --out
 
 
 def study_config(setting: str, preset: str, seed: int, steps: int, precision: str) -> Config:
@@ -44,7 +44,7 @@ def study_config(setting: str, preset: str, seed: int, steps: int, precision: st
 
 def work(preset: str) -> Path:
     """Where the runs of a preset leave checkpoints, weights, snapshots and logs."""
-    return WORK if preset == "laptop" else WORK / preset
+    return WORK if preset == "study" else WORK / preset
 
 
 def record_path(out: Path, setting: str, seed: int) -> Path:

@@ -4,14 +4,14 @@ from dataclasses import replace
 import pytest
 
 from kp.ablations import ALL, FACES, find_ablation
-from kp.config import Method, faces, laptop
+from kp.config import Method, faces, study
 from kp.errors import KpError
 
 
 @pytest.mark.parametrize("name", [*ALL])
 def test_every_ablation_changes_something_but_full(name):
     description, change = find_ablation(name)
-    preset = laptop()
+    preset = study()
     fast = replace(preset, optimizer=replace(preset.optimizer, precision="bfloat16"))
     assert description and (change(fast) == fast) == (name == "full")
 
@@ -32,12 +32,12 @@ def test_every_setting_of_faces_changes_something(name):
     ],
 )
 def test_changes_of_the_method(name, expected):
-    config = laptop()
+    config = study()
     assert find_ablation(name)[1](config) == replace(config, method=expected)
 
 
 def test_changes_of_loss_and_data():
-    config = laptop()
+    config = study()
     assert find_ablation("no_discriminator")[1](config) == replace(config, loss=replace(config.loss, adversarial=0.0))
     assert find_ablation("background")[1](config) == replace(config, data=replace(config.data, background=True))
     assert find_ablation("other_prior")[1](config) == replace(config, data=replace(config.data, prior="other", source="cmu"))

@@ -60,7 +60,7 @@ def test_help_lists_the_commands(kp):
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        (["train"], ["smoke", "laptop", "paper", "faithful", "--out", "--device"]),
+        (["train"], ["smoke", "laptop", "study", "paper", "faithful", "--out", "--device"]),
         (["train", "laptop"], ["--data.videos", "--loss.adversarial", "--optimizer.steps", "--method.decoder-reads", "--seed"]),
         (["evaluate"], ["--split", "--json-file"]),
         (["predict"], ["--out", "--formats", "--crop", "--boxes", "dlc-h5"]),
@@ -285,7 +285,7 @@ def test_study_passes_its_options_on(kp, monkeypatch, tmp_path):
     words = ("study", "full", "no_frame", "--seeds", 4, "--steps", 7, "--out", tmp_path, "--workers", 3, "--snapshots", 2, 5)
     status, _, err = kp(*words, "--precision", "bfloat16", "--device", "cuda")
     assert (status, err) == (0, "")
-    assert asked == [(["full", "no_frame"], [4], tmp_path, "laptop", 7, "bfloat16", 3, (2, 5), "cuda")]
+    assert asked == [(["full", "no_frame"], [4], tmp_path, "study", 7, "bfloat16", 3, (2, 5), "cuda")]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_presets_take_the_folder_and_say_what_they_are(make):
 
 def test_find_preset():
     assert find_preset("smoke") is PRESETS["smoke"]
-    with pytest.raises(KpError, match=re.escape("unknown preset 'fast'; use one of: smoke, laptop, paper, faithful, faces")):
+    with pytest.raises(KpError, match=re.escape("unknown preset 'fast'; use one of: smoke, laptop, study, paper, faithful, faces")):
         find_preset("fast")
 
 
@@ -56,8 +56,8 @@ def test_shipped_sets_are_where_they_are_said_to_be(name):
     assert of_dataset(config, name, Path("elsewhere")) == replace(config, data=replace(data, videos=Path("elsewhere")))
 
 
-def test_faces_are_the_laptop_recipe_with_another_topology():
-    assert find_preset("faces")() == of_dataset(find_preset("laptop")(), "faces")
+def test_faces_are_the_study_recipe_with_another_topology():
+    assert find_preset("faces")() == of_dataset(find_preset("study")(), "faces")
     assert find_preset("faces")().data.skeleton == "face" and of_dataset(find_preset("laptop")(), "people") == find_preset("laptop")()
     with pytest.raises(KpError, match=r"^unknown dataset 'cats'; use one of: people, circle, faces$"):
         of_dataset(find_preset("laptop")(), "cats")

@@ -41,15 +41,15 @@ def asked(tmp_path):
 
 @pytest.fixture
 def small(monkeypatch):
-    """The laptop preset with tiny networks and batches."""
-    plain = kp.own_video.laptop
+    """The study preset with tiny networks and batches."""
+    plain = kp.own_video.study
 
-    def tiny_laptop():
+    def tiny_study():
         base = plain()
         network = replace(base.network, width=4, regressor_width=8, discriminator_width=8)
         return replace(base, network=network, optimizer=replace(base.optimizer, batch=2))
 
-    monkeypatch.setattr(kp.own_video, "laptop", tiny_laptop)
+    monkeypatch.setattr(kp.own_video, "study", tiny_study)
 
 
 def test_from_videos_to_a_model_that_reads_them(asked, small, tmp_path):
@@ -96,7 +96,7 @@ def test_without_masks_there_is_no_student(asked, small, tmp_path):
 
 def test_going_on_from_a_model(asked, small, tmp_path):
     """No pre-training, and after no steps the very model one started from."""
-    config = kp.own_video.laptop()
+    config = kp.own_video.study()
     torch.manual_seed(1)
     state = State(config, torch.device("cpu"))
     save_weights(Predictor.of(state), tmp_path / "start.safetensors")

@@ -28,10 +28,10 @@ def run(place, settings, seeds=(0,), **options):
 
 
 def test_study_config_departs_from_the_preset():
-    config = study_config("no_discriminator", "laptop", seed=3, steps=50, precision="bfloat16")
+    config = study_config("no_discriminator", "study", seed=3, steps=50, precision="bfloat16")
     assert (config.seed, config.optimizer.steps, config.optimizer.precision, config.loss.adversarial) == (3, 50, "bfloat16", 0)
-    assert study_config("full_precision", "laptop", 0, 50, "bfloat16").optimizer.precision == "float32"
-    assert study_config("full", "laptop", 0, 0, "float32").optimizer.steps == 1000
+    assert study_config("full_precision", "study", 0, 50, "bfloat16").optimizer.precision == "float32"
+    assert study_config("full", "study", 0, 0, "float32").optimizer.steps == 1000
 
 
 def test_a_run_leaves_a_record(place, tiny):

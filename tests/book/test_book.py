@@ -13,15 +13,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "results/smoke"
-NOTEBOOKS = ("train", "ablate", "visualise", "evidence", "own_video")
+NOTEBOOKS = ("train", "ablate", "visualise", "breaks", "play", "evidence", "own_video")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("book")
-    for name in ("book", "data/pictures", "data/runs", "kp/models", "results/smoke"):
+    for name in ("book", "data/pictures", "data/runs", "kp", "results/smoke"):
         shutil.copytree(ROOT / name, folder / name.replace("results/smoke", "results"))
-    for name in ("_config.yml", "_toc.yml", "data/README.md"):
+    for name in ("_config.yml", "_toc.yml", "data/README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, folder / name)
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(folder), "-W", "-n", "--keep-going"]
     built = subprocess.run(command, capture_output=True, text=True)

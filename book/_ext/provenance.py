@@ -1,0 +1,91 @@
+"""Under every executed page: with what it was run, when, on what, and how to run it again. And a page that lists them all.
+
+Buttons for Colab and Binder appear where the environment variable KP_REPOSITORY says ``owner/name`` (the publishing workflow does).
+"""
+
+import ast
+import html
+import json
+import os
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+SHOWN = ("processor", "threads", "torch", "kp", "commit", "date")
+
+
+def facts(path: Path) -> dict | None:
+    """Of an executed notebook: parameters, minutes, provenance, whether it ran without error. None if nothing was run."""
+    notebook = json.loads(path.read_text())
+    run = notebook["metadata"].get("papermill")
+    if not run:
+        return None
+    outputs = [o for c in notebook["cells"] if c["cell_type"] == "code" for o in c.get("outputs", [])]
+    texts = ["".join(o.get("data", {}).get("text/plain", "")) for o in outputs]
+    provenance = next((t for t in reversed(texts) if t.startswith("{'processor'")), "{}")
+    return {
+        "parameters": {k: v for k, v in run["parameters"].items() if not str(v).startswith("/")},
+        "minutes": (run.get("duration") or 0) / 60,
+        "failed": any(o["output_type"] == "error" for o in outputs),
+        "provenance": ast.literal_eval(provenance),
+    }
+
+
+def buttons(source: str) -> str:
+    repository = os.environ.get("KP_REPOSITORY")
+    if not repository:
+        return ""
+    colab = f"https://colab.research.google.com/github/{repository}/blob/main/{source}"
+    binder = f"https://mybinder.org/v2/gh/{repository}/main?labpath={source}"
+    return f' Open in <a href="{colab}">Colab</a> or <a href="{binder}">Binder</a>.'
+
+
+def footer(name: str, found: dict) -> str:
+    source = f"book/{Path(name).name}.ipynb"
+    came = found["provenance"]
+    given = " ".join(f"-p {key} {value}" for key, value in found["parameters"].items())
+    lines = [f"Run in {found['minutes']:.1f} minutes" + (f" on {came['processor']}" if came else "")]
+    lines += [f"{key} {came[key]}" for key in SHOWN[1:] if key in came]
+    if came.get("data"):
+        lines.append(f"data {came['data']}")
+    again = f"papermill {source} out.ipynb {given}".strip()
+    ran = f'<a href="../_sources/{name}.ipynb" download>this notebook as it ran</a>'
+    return (
+        f'<aside class="provenance" aria-label="Where this page comes from"><p>{html.escape(" · ".join(lines))}.</p>'
+        f"<p>Again: <code>{html.escape(again)}</code> ({ran}).{buttons(source)}</p></aside>"
+    )
+
+
+def add_footer(app, doctree, name):
+    path = Path(app.srcdir) / f"{name}.ipynb"
+    if app.builder.format == "html" and path.exists():
+        found = facts(path)
+        if found:
+            doctree += nodes.raw("", footer(name, found), format="html")
+
+
+class NotebookStatus(SphinxDirective):
+    """A table of every notebook of the book: did it run, how long, with what."""
+
+    def run(self):
+        rows = []
+        for path in sorted(Path(self.env.srcdir, "results").rglob("*.ipynb")):
+            name = path.relative_to(self.env.srcdir).with_suffix("").as_posix()
+            if name not in self.env.found_docs:
+                continue
+            found = facts(path)
+            how = "not run: for you to fill in" if not found else "failed" if found["failed"] else "ran through"
+            given = "" if not found else ", ".join(f"{k} {v}" for k, v in found["parameters"].items())
+            minutes = f"{found['minutes']:.1f}" if found else ""
+            cells = [f'<a href="../{name}.html">{name.removeprefix("results/")}</a>', how, minutes, html.escape(given)]
+            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        head = "<tr>" + "".join(f"<th>{c}</th>" for c in ("notebook", "status", "minutes", "parameters")) + "</tr>"
+        table = f'<table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+        return [nodes.raw("", f'<div class="wide" tabindex="0">{table}</div>', format="html")]
+
+
+def setup(app):
+    app.add_directive("notebook-status", NotebookStatus)
+    app.connect("doctree-resolved", add_footer, priority=950)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

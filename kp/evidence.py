@@ -118,5 +118,6 @@ def table(summaries: list[Summary]) -> list[list[str]]:
 
 def html_table(heads: list[str], rows: list[list[str]]) -> str:
     """An HTML table; text is escaped."""
-    line = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+    cell = lambda text, tag: f"<{tag}>{html.escape(str(text))}</{tag}>"
+    line = lambda cells, tag: "<tr>" + "".join(cell(c, tag if c else "td") for c in cells) + "</tr>"  # an empty head names nothing
     return "<table>" + line(heads, "th") + "".join(line(row, "td") for row in rows) + "</table>"

@@ -1,4 +1,4 @@
-"""Keep the built book free of the network: drop thebe, and fail the build if a page loads code from elsewhere."""
+"""Keep the built book free of the network (drop thebe, fail if a page loads code from elsewhere), quick to show and accessible."""
 
 import re
 from pathlib import Path
@@ -15,6 +15,19 @@ def drop_thebe(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context.get(kind, []) if "thebe" not in name(file)]
 
 
+def tidy(app, exception):
+    """Icons load after the text; lists of citations lose roles that browsers no longer know; wide boxes can be scrolled by keyboard."""
+    if exception is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            if "_static" in path.parts:
+                continue
+            page = path.read_text(encoding="utf-8")
+            page = re.sub(r'<script (src="[^"]*fontawesome\.js[^"]*")>', r"<script defer \1>", page)
+            page = page.replace(' role="doc-biblioentry"', "").replace(' role="list" class="citation-list"', ' class="citation-list"')
+            page = page.replace('<div class="highlight"><pre>', '<div class="highlight"><pre tabindex="0">')
+            path.write_text(page, encoding="utf-8")
+
+
 def refuse_remote_code(app, exception):
     if exception is None and app.builder.format == "html":
         pages = [p for p in Path(app.outdir).rglob("*.html") if "_static" not in p.parts]
@@ -25,5 +38,6 @@ def refuse_remote_code(app, exception):
 
 def setup(app):
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("build-finished", tidy, priority=800)
     app.connect("build-finished", refuse_remote_code, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

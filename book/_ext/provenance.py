@@ -4,6 +4,7 @@ Buttons for Colab and Binder appear where the environment variable KP_REPOSITORY
 """
 
 import ast
+import hashlib
 import html
 import json
 import os
@@ -13,6 +14,23 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 SHOWN = ("processor", "threads", "torch", "kp", "commit", "date")
+
+
+def given(notebook: dict) -> dict:
+    """All parameters: those of the notebook's own cell, with what papermill was given in their place. Folders by their last name."""
+    own = {}
+    for cell in notebook["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            for line in ast.parse("".join(cell["source"])).body:
+                own[line.targets[0].id] = ast.literal_eval(line.value)
+    own |= notebook["metadata"]["papermill"]["parameters"]
+    return {k: Path(v).name if str(v).startswith("/") else v for k, v in own.items()}
+
+
+def checksum(root: Path, parameters: dict) -> str:
+    """The first letters of the sum of a data set's SHA256SUMS, "" where it is not beside the book."""
+    path = root / "data" / Path(parameters.get("videos") or "none").name / "SHA256SUMS"
+    return f"{path.parent.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}" if path.exists() else ""
 
 
 def facts(path: Path) -> dict | None:
@@ -25,7 +43,8 @@ def facts(path: Path) -> dict | None:
     texts = ["".join(o.get("data", {}).get("text/plain", "")) for o in outputs]
     provenance = next((t for t in reversed(texts) if t.startswith("{'processor'")), "{}")
     return {
-        "parameters": {k: v for k, v in run["parameters"].items() if not str(v).startswith("/")},
+        "parameters": given(notebook),
+        "passed": {k: v for k, v in run["parameters"].items() if not str(v).startswith("/")},
         "minutes": (run.get("duration") or 0) / 60,
         "failed": any(o["output_type"] == "error" for o in outputs),
         "provenance": ast.literal_eval(provenance),
@@ -41,18 +60,20 @@ def buttons(source: str) -> str:
     return f' Open in <a href="{colab}">Colab</a> or <a href="{binder}">Binder</a>.'
 
 
-def footer(name: str, found: dict) -> str:
+def footer(name: str, found: dict, root: Path) -> str:
     source = f"book/{Path(name).name}.ipynb"
     came = found["provenance"]
-    given = " ".join(f"-p {key} {value}" for key, value in found["parameters"].items())
+    given = " ".join(f"-p {key} {value}" for key, value in found["passed"].items())
     lines = [f"Run in {found['minutes']:.1f} minutes" + (f" on {came['processor']}" if came else "")]
     lines += [f"{key} {came[key]}" for key in SHOWN[1:] if key in came]
-    if came.get("data"):
-        lines.append(f"data {came['data']}")
+    data = checksum(root, found["parameters"])
+    lines += [f"data {data}"] if data else []
+    settings = ", ".join(f"{key} = {value!r}" for key, value in found["parameters"].items())
     again = f"papermill {source} out.ipynb {given}".strip()
     ran = f'<a href="../_sources/{name}.ipynb" download>this notebook as it ran</a>'
     return (
         f'<aside class="provenance" aria-label="Where this page comes from"><p>{html.escape(" · ".join(lines))}.</p>'
+        f"<p>With {html.escape(settings)}.</p>"
         f"<p>Again: <code>{html.escape(again)}</code> ({ran}).{buttons(source)}</p></aside>"
     )
 
@@ -62,7 +83,7 @@ def add_footer(app, doctree, name):
     if app.builder.format == "html" and path.exists():
         found = facts(path)
         if found:
-            doctree += nodes.raw("", footer(name, found), format="html")
+            doctree += nodes.raw("", footer(name, found, Path(app.srcdir)), format="html")
 
 
 class NotebookStatus(SphinxDirective):

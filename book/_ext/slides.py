@@ -4,6 +4,7 @@ Every section becomes slides: one with its ``{slide}`` lines and its equations, 
 """
 
 import html
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -37,11 +38,18 @@ def own(section, kind):
     return found
 
 
-def deck(app, doctree):
+def deck(app, doctree, name):
     """Slides of a chapter as pieces of HTML, or none if it has no ``{slide}``."""
     if not list(doctree.findall(slide)):
         return []
-    render = lambda node: app.builder.render_partial(node)["fragment"]
+    app.builder.post_process_images(doctree)
+    app.builder.imgpath = "../_images"
+
+    def render(node):
+        piece = app.builder.render_partial(node.deepcopy())["fragment"]  # rendering changes where a picture lies
+        piece = piece.replace('href="#', f'href="../{name}.html#')
+        return re.sub(r'href="(?!https?:|\.\./)', f'href="../{Path(name).parent}/', piece)  # decks lie beside the chapter's folder
+
     pages = []
     for section in doctree.findall(nodes.section):
         title = html.escape(section.next_node(nodes.title).astext())
@@ -59,7 +67,7 @@ def deck(app, doctree):
 
 def collect(app, doctree, name):
     if app.builder.format == "html":
-        pages = deck(app, doctree)
+        pages = deck(app, doctree, name)
         if pages:
             decks = app.env.kp_decks = getattr(app.env, "kp_decks", {})
             decks[name] = (doctree.next_node(nodes.title).astext(), pages)

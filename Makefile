@@ -8,7 +8,7 @@ READY := .venv/ready
 TESTED := .venv/tested
 SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 
-.PHONY: help book test lint unit notebooks smoke faces study bench data clean
+.PHONY: help book pdf test lint unit notebooks smoke plain faces study bench data clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,9 +24,13 @@ $(TESTED): $(READY) tests/requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $(TESTED)
 
-book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (30 to 50 minutes on two cores)
+book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (40 to 60 minutes on two cores); SOLUTIONS=1: with solved exercises
 	$(SNAKEMAKE) book --config solutions=$(SOLUTIONS)
 	@echo "the book: _build/html/index.html"
+
+pdf: $(TESTED) ## the built book as one PDF, _build/keypoints.pdf (wants Chromium)
+	@test -f _build/html/index.html || { echo "there is no book yet: make book"; exit 1; }
+	python book/_ext/pdf.py _build/html _build/keypoints.pdf
 
 test: lint unit notebooks ## lint, unit tests, and the notebooks run twice: by papermill and, against those outputs, by nbval
 
@@ -40,6 +44,16 @@ unit: $(TESTED)
 smoke: $(READY) ## the notebooks with tiny settings, into results/smoke
 	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke ablation_steps=6 probe_steps=5 'settings=[full]' 'seeds=[0]' steps=6
 	$(SNAKEMAKE) exercises --config name=smoke solutions=1
+
+plain: ## the book of `make smoke` by plain, current Sphinx in an environment of its own: the way out of jupyter-book 1.x
+	@test -f results/smoke/play.ipynb || { echo "first: make smoke"; exit 1; }
+	$(PYTHON) -m venv .venv/plain
+	.venv/plain/bin/pip install --quiet --disable-pip-version-check -r book/plain/requirements.txt
+	rm -rf _build/plain && mkdir -p _build/plain/source/data
+	cp -r book kp _config.yml _toc.yml CHANGELOG.md _build/plain/source
+	cp -r data/pictures data/runs data/README.md _build/plain/source/data
+	cp -r results/smoke _build/plain/source/results
+	cd _build/plain/source && PYTHONPATH=. ../../../.venv/plain/bin/sphinx-build -c book/plain -W -n --keep-going . ../html
 
 faces: $(READY) ## train, ablate and visualise faces, into results/faces
 	$(SNAKEMAKE) dataset --config dataset=faces name=faces

@@ -1,4 +1,4 @@
-"""data check → train → ablate → visualise, evidence, own_video, study → book. `make book` runs `snakemake book`; what is up to date is skipped.
+"""data check → train → ablate → visualise, breaks, play, evidence, own_video, study, exercises → book. `make book` runs `snakemake book`; what is up to date is skipped.
 
 Settings, by --config: preset, dataset (people, circle, faces), name (results/<name> and runs/<name>), ablation_steps, probe_steps.
 A study of your own: settings (names that `kp settings` lists), seeds, steps, precision, device; then `snakemake study`, or `book`.

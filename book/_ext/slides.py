@@ -42,8 +42,8 @@ def deck(app, doctree, name):
     """Slides of a chapter as pieces of HTML, or none if it has no ``{slide}``."""
     if not list(doctree.findall(slide)):
         return []
-    app.builder.post_process_images(doctree)
     app.builder.imgpath = "../_images"
+    app.builder.post_process_images(doctree)
 
     def render(node):
         piece = app.builder.render_partial(node.deepcopy())["fragment"]  # rendering changes where a picture lies

@@ -14,8 +14,8 @@ from kp.skeleton import Skeleton
 
 LEFT, RIGHT, MIDDLE = "#3b8eea", "#e5484d", "#f5c518"  # the subject's left is blue, right is red
 MANY = 40  # edges from which on poses are drawn with thinner lines
-WORSE, BETTER = "#b5483a", "#2f7d5b"
-LINES = ("#2b5d8a", "#d08a1d", "#7a4b94", "#2f7d5b", "#b5483a")
+WORSE, BETTER = "#d55e00", "#0072b2"  # these and the next: told apart by colour-blind eyes, too (Okabe and Ito)
+LINES = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#d55e00")
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,

@@ -2,13 +2,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from kp.coordinates import to_pixels
 from kp.figures import (
     BETTER,
     LEFT,
+    LINES,
     MIDDLE,
     RIGHT,
     WORSE,
@@ -149,3 +150,17 @@ def test_poses_in_space():
 def test_joint_bars_say_what_they_measure():
     (axis,) = joint_bars({"a": {"x": 1.0, "y": 2.0}}, "apart").get_axes()
     assert axis.get_ylabel() == "apart" and axis.get_legend() is None
+
+
+PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+
+
+@pytest.mark.parametrize("eye", [np.eye(3), np.array(PROTANOPIA), np.array(DEUTERANOPIA)], ids=["all cones", "protanopia", "deuteranopia"])
+@pytest.mark.parametrize("palette", [LINES, (LEFT, RIGHT, MIDDLE), (WORSE, BETTER, "#777777")], ids=["lines", "sides", "verdicts"])
+def test_colours_are_told_apart_by_every_eye(eye, palette):
+    """Machado et al. 2009: what is left of a colour without one kind of cone, in linear light."""
+    light = np.array([to_rgb(colour) for colour in palette]) ** 2.2
+    seen = np.clip(light @ eye.T, 0, 1) ** (1 / 2.2)
+    apart = np.linalg.norm(seen[:, None] - seen, axis=-1)[np.triu_indices(len(palette), 1)]
+    assert apart.min() > 0.15

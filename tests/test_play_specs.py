@@ -11,6 +11,7 @@ import torch
 from kp.config import smoke
 from kp.errors import KpError
 from kp.model import Model
+from kp.onnx_export import write_onnx
 from kp.play.specs import base64_rgb, pictures_spec, repose_spec, write_painter
 from kp.predict import Predictor
 
@@ -61,5 +62,9 @@ def test_of_several_channels_the_brightest_is_shown():
 
 
 def test_painter_agrees_with_torch(tmp_path):
-    assert write_painter(predictor(), tmp_path) < 1e-4
-    assert (tmp_path / "painter.onnx").stat().st_size > 10_000
+    made = predictor()
+    assert write_painter(made, tmp_path / "half") < 5e-3
+    write_onnx(made, tmp_path / "full")
+    half, full = ((tmp_path / name / "painter.onnx").stat().st_size for name in ("half", "full"))
+    assert half < 0.75 * full
+    assert [p.name for p in (tmp_path / "half").iterdir()] == ["painter.onnx"]

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.errors import SphinxError
 
 REMOTE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["'](?:https?:)?//[^"']+\.(?:js|css|mjs|woff2?|wasm)\b""")
@@ -28,6 +29,16 @@ def tidy(app, exception):
             path.write_text(page, encoding="utf-8")
 
 
+def describe(app, doctree, name):
+    """A figure that a notebook's cell left has no alternative text: give it the heading that it stands under."""
+    for image in doctree.findall(nodes.image):
+        section = image.parent
+        while section and not isinstance(section, nodes.section):
+            section = section.parent
+        if section and not image.get("alt"):
+            image["alt"] = f"Figure under the heading: {section.next_node(nodes.title).astext()}"
+
+
 def refuse_remote_code(app, exception):
     if exception is None and app.builder.format == "html":
         pages = [p for p in Path(app.outdir).rglob("*.html") if "_static" not in p.parts]
@@ -38,6 +49,7 @@ def refuse_remote_code(app, exception):
 
 def setup(app):
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("doctree-resolved", describe, priority=100)
     app.connect("build-finished", tidy, priority=800)
     app.connect("build-finished", refuse_remote_code, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,7 +9,7 @@ const here = (path) => new URL(path, import.meta.url);
 function painter(size, joints) {
   let session;
   const load = async (say) => {
-    say("Loading Ψ, about 8 MB, once …");
+    say("Loading Ψ, about 6 MB, once …");
     const ort = await import(here("../vendor/onnxruntime/ort.wasm.bundle.min.mjs").href);
     ort.env.wasm.wasmPaths = { wasm: here("../vendor/onnxruntime/ort-wasm-simd-threaded.wasm").href };
     ort.env.wasm.numThreads = 1; // more need headers that simple hosts do not send

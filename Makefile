@@ -8,7 +8,7 @@ READY := .venv/ready
 TESTED := .venv/tested
 SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 
-.PHONY: help book pdf test lint unit notebooks smoke plain faces study bench data clean
+.PHONY: help book lab pdf test lint unit notebooks smoke plain faces study bench data clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ $(TESTED): $(READY) tests/requirements.txt
 book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (40 to 60 minutes on two cores); SOLUTIONS=1: with solved exercises
 	$(SNAKEMAKE) book --config solutions=$(SOLUTIONS)
 	@echo "the book: _build/html/index.html"
+
+lab: $(READY) ## the notebooks and exercises in Jupyter, in your browser
+	jupyter lab
 
 pdf: $(TESTED) ## the built book as one PDF, _build/keypoints.pdf (wants Chromium)
 	@test -f _build/html/index.html || { echo "there is no book yet: make book"; exit 1; }

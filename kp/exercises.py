@@ -13,26 +13,29 @@ class NotYet(AssertionError):
     """An answer that is missing or wrong; the message says how."""
 
 
-def same(yours: object, right: Value, what: str, tolerance: float = 1e-5) -> None:
+def same(yours: object, right: Value, what: str, tolerance: float = 1e-5, right_at: tuple[tuple, str] | None = None) -> None:
     """NotYet, with what is wrong, unless ``yours`` has the shape of ``right`` and its values to within ``tolerance``.
 
     what: how the message calls it. Recognised: nothing there yet, wrong shape, not a number, turned over, another sign, a constant
-    factor, a constant offset.
+    factor, a constant offset. right_at: an index, and what to say of an answer that is right there and wrong elsewhere.
     """
     if yours is None or yours is Ellipsis:
         raise NotYet(f"{what}: nothing there yet; fill in the cell above and run it")
     try:
-        mine, wanted = (torch.as_tensor(np.asarray(v) if isinstance(v, (list, tuple)) else v).detach().double() for v in (yours, right))
+        mine, wanted = (torch.as_tensor(v if isinstance(v, Tensor) else np.array(v)).detach().double() for v in (yours, right))
     except (TypeError, ValueError, RuntimeError) as error:
         raise NotYet(f"{what}: is {type(yours).__name__}, wanted numbers ({' '.join(str(error).split())[:80]})") from error
     if mine.shape != wanted.shape:
         turned = ", its axes in another order" if sorted(mine.shape) == sorted(wanted.shape) else ""
         raise NotYet(f"{what}: has shape {tuple(mine.shape)}{turned}, wanted {tuple(wanted.shape)}")
     if not mine.isfinite().all():
-        raise NotYet(f"{what}: holds {int((~mine.isfinite()).sum())} values that are no numbers; is something divided by zero?")
+        count = int((~mine.isfinite()).sum())
+        raise NotYet(f"{what}: holds {count} values that are no numbers; a division by zero, or a root or logarithm of less than zero?")
     apart = (mine - wanted).abs()
     if apart.max() <= tolerance:
         return
+    if right_at and apart[right_at[0]].max() <= tolerance:
+        raise NotYet(f"{what}: {right_at[1]}")
     raise NotYet(f"{what}: {_likely(mine, wanted, tolerance)}{_worst(mine, wanted, apart)}")
 
 
@@ -53,6 +56,9 @@ def _likely(mine: Tensor, wanted: Tensor, tolerance: float) -> str:
         return "has rows and columns exchanged; "
     if mine.dim() and mine.shape[-1] == 2 and close(mine.flip(-1)):
         return "has x and y exchanged; "
+    if not mine.shape:
+        known = {100: "100 times too large; ", 0.01: "a hundredth; ", 2: "twice too large; ", 0.5: "half; "}
+        return next((f"is {words}" for factor, words in known.items() if close(mine / factor)), "")
     if (mine * mine).sum() > 0:
         factor = (mine * wanted).sum() / (mine * mine).sum()
         if factor != 0 and mine.numel() > 1 and close(mine * factor):

@@ -15,6 +15,13 @@ from kp.model import Model, make_perceptual
 from kp.pool import ImagePool
 
 
+def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move averaged weights towards those after ``step`` steps: by 1 − decay, quickly at first, when there is little to remember."""
+    decay, now = min(decay, step / (step + 10)), network.state_dict()
+    for name, mean in average.state_dict().items():
+        mean.lerp_(now[name], 1 - decay) if mean.is_floating_point() else mean.copy_(now[name])
+
+
 def learning_rate(peak: float, step: int, steps: int, schedule: str) -> float:
     """Constant, or one cycle: linear from peak/25 during the first tenth, then a cosine down to (nearly) nothing."""
     if schedule == "constant":
@@ -65,11 +72,8 @@ class State:
 
     def update_average(self) -> None:
         """Move the averaged Φ, η and Ψ towards the present ones; quickly at first, as there is little to remember."""
-        decay = min(self.config.optimizer.average, self.step / (self.step + 10))
         for net in ("encoder", "regressor", "decoder"):
-            now = getattr(self.model, net).state_dict()
-            for name, mean in getattr(self.average, net).state_dict().items():
-                mean.lerp_(now[name], 1 - decay) if mean.is_floating_point() else mean.copy_(now[name])
+            follow(getattr(self.average, net), getattr(self.model, net), self.config.optimizer.average, self.step)
 
     def state_dict(self) -> dict:
         return dict(

@@ -20,13 +20,19 @@ from kp.errors import KpError
 from kp.model import Model
 from kp.predict import Predictor
 from kp.similarity import draw_similarity
-from kp.state import learning_rate
+from kp.state import follow, learning_rate
 from kp.train import arithmetic, descend
 
 
 def teach(teacher: Predictor, clips: Clips) -> list[Float[Tensor, "_ k 2"]]:
     """What the teacher sees in every frame of its clips."""
     return [mirrored_mean(teacher, to_images(frames)) for frames in tqdm(clips.frames, desc="teacher", unit="clip", leave=False)]
+
+
+def check_lessons(clips: Clips, lessons: list[Float[Tensor, "_ k 2"]]) -> None:
+    """KpError unless there is a lesson for every frame of every clip."""
+    if [len(f) for f in clips.frames] != [len(p) for p in lessons]:
+        raise KpError(f"{len(clips)} clips and {len(lessons)} lessons do not fit frame by frame; teach the same clips of the same set")
 
 
 def train_student(teacher: Predictor, config: Config, clips: Clips, lessons: list[Float[Tensor, "_ k 2"]]) -> Predictor:
@@ -36,8 +42,7 @@ def train_student(teacher: Predictor, config: Config, clips: Clips, lessons: lis
     teacher's own. config: sizes of the teacher; data, steps, batch, lr, seed of the student. clips: the frames as the
     student sees them, in the order of ``lessons``. KpError if clips and lessons differ in length.
     """
-    if [len(f) for f in clips.frames] != [len(p) for p in lessons]:
-        raise KpError(f"{len(clips)} clips and {len(lessons)} lessons do not fit frame by frame; teach the same clips of the same set")
+    check_lessons(clips, lessons)
     rates = config.optimizer
     generator = torch.Generator().manual_seed(config.seed)
     model = Model(replace(config, network=teacher.model.config.network))
@@ -64,8 +69,5 @@ def train_student(teacher: Predictor, config: Config, clips: Clips, lessons: lis
             y = model.encoder(x.contiguous(memory_format=torch.channels_last))
             loss = F.mse_loss(model.regressor(y), target) + 0.1 * F.mse_loss(y, model.draw(target))
         descend(optimizer, loss, learning_rate(rates.lr, step, rates.steps, rates.schedule))
-        decay = min(rates.average, (step + 1) / (step + 11))
-        now = model.state_dict()
-        for name, mean in average.state_dict().items():
-            mean.lerp_(now[name], 1 - decay) if mean.is_floating_point() else mean.copy_(now[name])
+        follow(average, model, rates.average, step + 1)
     return Predictor(average.eval(), teacher.first_regressor)

@@ -61,7 +61,7 @@ def run(notebook, values):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
 def test_the_unfilled_notebook_fails_every_check_and_says_so(path, monkeypatch):
     matplotlib.use("Agg")
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(path.parent)  # where Jupyter starts a kernel
     for cell, error in run(edition(nbformat.read(path, 4), "student"), {}):
         if tagged(cell, "check"):
             assert error is not None and re.search(r"nothing there yet|returns nothing yet|fill in", str(error)), cell.source

@@ -8,7 +8,7 @@ READY := .venv/ready
 TESTED := .venv/tested
 SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 
-.PHONY: help book lab pdf test lint unit notebooks smoke plain faces study bench data clean
+.PHONY: help book lab exercises pdf test lint unit notebooks smoke plain faces study bench data clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ book: $(READY) ## set up, train, ablate, visualise and build the book into _buil
 
 lab: $(READY) ## the notebooks and exercises in Jupyter, in your browser
 	jupyter lab
+
+exercises: $(READY) ## notebooks for students, into exercises/ (answers that are there stay); SOLUTIONS=1: solved ones, run, into results/solved
+	@if [ "$(SOLUTIONS)" = 1 ]; then $(SNAKEMAKE) exercises --config name=solved solutions=1; else python book/exercises/editions.py hand-out exercises; fi
 
 pdf: $(TESTED) ## the built book as one PDF, _build/keypoints.pdf (wants Chromium)
 	@test -f _build/html/index.html || { echo "there is no book yet: make book"; exit 1; }

@@ -59,25 +59,28 @@ def draw_pose(axis, keypoints: Float[Tensor, "k 2"], skeleton: Skeleton, size: i
         axis.plot(*points[list(edge)].T, color=colour, lw=width, solid_capstyle="round")
 
 
+def fill(axis, cell) -> None:
+    """Show one cell without frame or ticks: an array, (array, imshow options), a function of the axis, or None."""
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+    if callable(cell):
+        cell(axis)
+    elif cell is not None:
+        array, options = cell if isinstance(cell, tuple) else (cell, {})
+        axis.imshow(array, **({"cmap": "gray", "vmin": 0, "vmax": 1} if array.ndim == 2 else {}) | options)
+
+
 def grid(rows: list[tuple[str, list]], scale: float = 1.05, titles: list[str] | None = None) -> Figure:
     """A grid of pictures, with titles over its columns if given.
 
-    Each row: a label and cells; a cell is an array, (array, imshow options), a function of the axis, or None.
+    Each row: a label and cells, as :func:`fill` takes them.
     """
     columns = max(len(cells) for _, cells in rows)
     figure, axes = plt.subplots(len(rows), columns, figsize=(columns * scale + 0.9, len(rows) * scale), squeeze=False)
     for line, (label, cells) in zip(axes, rows, strict=True):
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
         for axis, cell in zip_longest(line, cells):
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
-            if cell is None:
-                continue
-            if callable(cell):
-                cell(axis)
-            else:
-                array, options = cell if isinstance(cell, tuple) else (cell, {})
-                axis.imshow(array, **({"cmap": "gray", "vmin": 0, "vmax": 1} if array.ndim == 2 else {}) | options)
+            fill(axis, cell)
     for axis, title in zip(axes[0], titles or [], strict=False):
         axis.set_title(title, fontsize=8)
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)

@@ -19,10 +19,10 @@ def tile(start: Float[Tensor, "b e 2"], size: int) -> tuple[int, int]:
 def plain_squared_distance(start: Float[Tensor, "b e 2"], end: Float[Tensor, "b e 2"], size: int) -> Float[Tensor, "b s s"]:
     """What :class:`SquaredDistance` computes, as one expression: for export to other runtimes."""
     grid = torch.linspace(-1, 1, size, device=start.device, dtype=start.dtype)
-    (sx, sy), (ax, ay) = (x[..., None, None].unbind(2) for x in (start, end - start))
+    (sx, sy), (vx, vy) = (x[..., None, None].unbind(2) for x in (start, end - start))
     dx, dy = grid - sx, grid[:, None] - sy
-    t = ((dx * ax + dy * ay) / (ax * ax + ay * ay).clamp_min(1e-6)).clamp(0, 1)
-    return ((dx - t * ax) ** 2 + (dy - t * ay) ** 2).amin(1)
+    t = ((dx * vx + dy * vy) / (vx * vx + vy * vy).clamp_min(1e-6)).clamp(0, 1)
+    return ((dx - t * vx) ** 2 + (dy - t * vy) ** 2).amin(1)
 
 
 class SquaredDistance(torch.autograd.Function):

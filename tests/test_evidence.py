@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kp.errors import KpError
-from kp.evidence import html_table, paired_interval, read_records, summarise, table, verdict
+from kp.evidence import difference_interval, html_table, paired_interval, read_records, summarise, table, verdict
 
 
 def write(folder, setting, seed, clips, seconds=120.0):
@@ -57,6 +57,22 @@ def test_differences_are_paired_by_clip(records):
     low, high = found.difference_interval
     assert 1.0 <= low <= high <= 1.1  # though the clips themselves differ by far more
     assert verdict(found) == "worse"
+
+
+def test_three_seeds_of_one_sign_are_no_proof():
+    differences = np.array([[0.5], [0.05], [0.3]]) + np.zeros((3, 40))  # clips agree, seeds do not
+    low, high = paired_interval(differences)
+    assert 0 < low < high  # from the lowest seed to the highest
+    low, high = difference_interval(differences)
+    mean, half = 0.85 / 3, 4.303 * np.std([0.5, 0.05, 0.3], ddof=1) / 3**0.5  # Student's t, two degrees of freedom
+    assert (low, high) == pytest.approx((mean - half, mean + half)) and low < 0
+
+
+def test_where_clips_differ_more_than_seeds_they_decide():
+    clips = np.random.default_rng(0).normal(0, 5, 40)
+    differences = np.stack([clips, clips + 0.01, clips - 0.01])
+    assert difference_interval(differences) == paired_interval(differences)
+    assert difference_interval(differences[:1]) == paired_interval(differences[:1])
 
 
 def test_only_shared_seeds_are_compared(records):

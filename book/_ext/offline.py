@@ -5,6 +5,7 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.errors import SphinxError
+from sphinx.util import logging
 
 REMOTE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["'](?:https?:)?//[^"']+\.(?:js|css|mjs|woff2?|wasm)\b""")
 
@@ -29,14 +30,11 @@ def tidy(app, exception):
             path.write_text(page, encoding="utf-8")
 
 
-def describe(app, doctree, name):
-    """A figure that a notebook's cell left has no alternative text: give it the heading that it stands under."""
+def want_words(app, doctree, name):
+    """A picture without an alternative text is a warning. Cells of notebooks have theirs in their metadata: mystnb, image, alt."""
     for image in doctree.findall(nodes.image):
-        section = image.parent
-        while section and not isinstance(section, nodes.section):
-            section = section.parent
-        if section and not image.get("alt"):
-            image["alt"] = f"Figure under the heading: {section.next_node(nodes.title).astext()}"
+        if not image.get("alt"):
+            logging.getLogger(__name__).warning("%s: the picture %s has no alternative text", name, Path(image["uri"]).name)
 
 
 def refuse_remote_code(app, exception):
@@ -49,7 +47,7 @@ def refuse_remote_code(app, exception):
 
 def setup(app):
     app.connect("html-page-context", drop_thebe, priority=900)
-    app.connect("doctree-resolved", describe, priority=100)
+    app.connect("doctree-resolved", want_words, priority=100)
     app.connect("build-finished", tidy, priority=800)
     app.connect("build-finished", refuse_remote_code, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-
 UNLINK = "document.querySelectorAll('article a').forEach((a) => a.host === location.host && a.removeAttribute('href'))"
 
 
@@ -49,9 +48,7 @@ def print_book(site: Path, toc: dict, out: Path) -> int:
             page.goto(f"http://127.0.0.1:{server.server_port}/{name}.html", wait_until="load")
             page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
             title = page.locator("article h1").first.inner_text().rstrip("#\n ")
-            page.evaluate(
-                "document.querySelectorAll('article a[href]').forEach((a) => a.host === location.host && a.removeAttribute('href'))"
-            )
+            page.evaluate(UNLINK)
             printed = page.pdf(format="A4", margin=dict(top="18mm", bottom="18mm", left="16mm", right="16mm"))
             first = len(writer.pages)
             writer.append(PdfReader(io.BytesIO(printed)), import_outline=False)

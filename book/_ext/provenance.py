@@ -16,6 +16,13 @@ from sphinx.util.docutils import SphinxDirective
 SHOWN = ("processor", "threads", "torch", "kp", "commit", "date")
 
 
+TO_FILL_IN = (
+    '<aside class="provenance" aria-label="How to fill this in"><p>To fill in: <code>make exercises lab</code> in a clone of '
+    "the repository, or "
+    '<a href="{up}_sources/{name}.ipynb" download>this notebook alone</a>.</p></aside>'
+)
+
+
 def given(notebook: dict) -> dict:
     """All parameters: those of the notebook's own cell, with what papermill was given in their place. Folders by their last name."""
     own = {}
@@ -57,11 +64,15 @@ def buttons(source: str) -> str:
         return ""
     colab = f"https://colab.research.google.com/github/{repository}/blob/main/{source}"
     binder = f"https://mybinder.org/v2/gh/{repository}/main?labpath={source}"
-    return f' Open in <a href="{colab}">Colab</a> or <a href="{binder}">Binder</a>.'
+    first = f"!git clone -q https://github.com/{repository} kp && pip install -q -e kp[book]\n%cd kp"
+    return (
+        f' Open in <a href="{colab}">Colab</a> or <a href="{binder}">Binder</a>. Binder has all it needs (its build takes minutes); '
+        f"in Colab run first, in a cell of its own: <code>{html.escape(first).replace(chr(10), '</code> and <code>')}</code>"
+    )
 
 
 def footer(name: str, found: dict, root: Path) -> str:
-    source = f"book/{Path(name).name}.ipynb"
+    source = f"{name.replace('results', 'book', 1)}.ipynb"
     came = found["provenance"]
     given = " ".join(f"-p {key} {value}" for key, value in found["passed"].items())
     lines = [f"Run in {found['minutes']:.1f} minutes" + (f" on {came['processor']}" if came else "")]
@@ -70,7 +81,7 @@ def footer(name: str, found: dict, root: Path) -> str:
     lines += [f"data {data}"] if data else []
     settings = ", ".join(f"{key} = {value!r}" for key, value in found["parameters"].items())
     again = f"papermill {source} out.ipynb {given}".strip()
-    ran = f'<a href="../_sources/{name}.ipynb" download>this notebook as it ran</a>'
+    ran = f'<a href="{'../' * name.count('/')}_sources/{name}.ipynb" download>this notebook as it ran</a>'
     return (
         f'<aside class="provenance" aria-label="Where this page comes from"><p>{html.escape(" · ".join(lines))}.</p>'
         f"<p>With {html.escape(settings)}.</p>"
@@ -82,8 +93,8 @@ def add_footer(app, doctree, name):
     path = Path(app.srcdir) / f"{name}.ipynb"
     if app.builder.format == "html" and path.exists():
         found = facts(path)
-        if found:
-            doctree += nodes.raw("", footer(name, found, Path(app.srcdir)), format="html")
+        text = footer(name, found, Path(app.srcdir)) if found else TO_FILL_IN.format(name=name, up="../" * name.count("/"))
+        doctree += nodes.raw("", text, format="html")
 
 
 class NotebookStatus(SphinxDirective):

@@ -60,7 +60,7 @@ def deck(app, doctree, name):
         if first or lines or maths:
             pages.append(f"<h{1 if first else 2}>{title}</h{1 if first else 2}>{question}{lines}{maths}")
         pages += [f"<h2>{title}</h2>{render(figure)}" for figure in own(section, nodes.figure)]
-        codes = [code for code in own(section, nodes.literal_block) if code.get("language") == "python"]
+        codes = [code for code in own(section, nodes.literal_block) if code.get("language") in ("python", "bash")]
         pages += [f"<h2>{title}</h2>{render(code)}" for code in codes]
     return pages
 

@@ -3,6 +3,7 @@
 ::
 
     python book/exercises/editions.py student book/exercises/03_renderer.ipynb out.ipynb
+    python book/exercises/editions.py hand-out exercises
 
 A cell tagged ``stub`` is what students get; ``solution`` what takes its place; ``check`` tells whether it is right.
 """
@@ -28,7 +29,20 @@ def edition(notebook: NotebookNode, kind: str) -> NotebookNode:
     return made
 
 
+def hand_out(folder: Path) -> list[Path]:
+    """Write every student edition that ``folder`` does not hold yet; what is there, with its answers, stays. Returns what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [source for source in sorted(Path(__file__).parent.glob("*.ipynb")) if not (folder / source.name).exists()]
+    for source in missing:
+        nbformat.write(edition(nbformat.read(source, 4), "student"), folder / source.name)
+    return [folder / source.name for source in missing]
+
+
 if __name__ == "__main__":
-    kind, source, out = sys.argv[1:]
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(edition(nbformat.read(source, 4), kind), out)
+    if sys.argv[1] == "hand-out":
+        written = hand_out(Path(sys.argv[2]))
+        print(f"{sys.argv[2]}/: {len(written)} notebooks written; those that were there stay as they are. Open them with: make lab")
+    else:
+        kind, source, out = sys.argv[1:]
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(edition(nbformat.read(source, 4), kind), out)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
@@ -61,9 +62,49 @@ def test_executed_pages_say_where_they_come_from(site, name):
     assert "colab" not in footer  # no repository was named
 
 
+def test_buttons_appear_where_a_repository_is_named(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book/_ext"))
+    from provenance import buttons
+
+    monkeypatch.delenv("KP_REPOSITORY", raising=False)
+    assert buttons("book/train.ipynb") == ""
+    monkeypatch.setenv("KP_REPOSITORY", "someone/kp")
+    made = buttons("book/train.ipynb")
+    assert 'href="https://colab.research.google.com/github/someone/kp/blob/main/book/train.ipynb"' in made
+    assert 'href="https://mybinder.org/v2/gh/someone/kp/main?labpath=book/train.ipynb"' in made
+    assert "git clone -q https://github.com/someone/kp kp" in made
+
+
+def test_what_a_teacher_takes_away(site):
+    with zipfile.ZipFile(site / "downloads/figures.zip") as archive:
+        assert {"results/visualise/method.png", "results/train/curves.png", "data/pictures/test.png"} <= set(archive.namelist())
+    with zipfile.ZipFile(site / "downloads/exercises.zip") as archive:
+        assert len(archive.namelist()) == 12
+        notebook = nbformat.reads(archive.read("exercises/03_renderer.ipynb").decode(), 4)
+    assert not any("solution" in cell.metadata.get("tags", []) for cell in notebook.cells)
+
+
+def test_a_picture_without_words_is_a_warning(monkeypatch, caplog):
+    monkeypatch.syspath_prepend(str(ROOT / "book/_ext"))
+    from docutils import nodes
+    from docutils.utils import new_document
+    from offline import want_words
+
+    document = new_document("page")
+    document += nodes.image(uri="told.png", alt="a person")
+    with caplog.at_level("WARNING"):
+        want_words(None, document, "page")
+        assert not caplog.messages
+        document += nodes.image(uri="a/mute.png")
+        want_words(None, document, "page")
+    assert caplog.messages == ["page: the picture mute.png has no alternative text"]
+
+
 def test_the_status_page_lists_every_notebook(site):
     page = (site / "book/status.html").read_text()
     assert page.count("ran through") == 9 and page.count("not run: for you to fill in") == 12
+    exercise = (site / "results/exercises/03_renderer.html").read_text()
+    assert 'href="../../_sources/results/exercises/03_renderer.ipynb" download' in exercise
     assert "failed" not in page
 
 

@@ -161,6 +161,42 @@ def test_a_joint_can_be_dragged_and_is_painted(browser, address, site):
     assert not tab.wrong, report(tab.wrong)
 
 
+def test_a_finger_moves_a_joint(browser, address):
+    tab = Watched(browser, address, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page = tab.open("results/play.html")
+    page.locator(".play[data-play=repose]").scroll_into_view_if_needed()
+    page.wait_for_selector(".play[data-play=repose][data-ready=true]")
+    joint = page.locator(".play[data-play=repose] circle").nth(13)
+    joint.scroll_into_view_if_needed()
+    box, at, scrolled = joint.bounding_box(), float(joint.get_attribute("cy")), page.evaluate("scrollY")
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    hand = page.context.new_cdp_session(page)
+    hand.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, 6):
+        hand.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y - 8 * step}]})
+    hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_selector("[data-painted]", timeout=60_000)
+    assert float(joint.get_attribute("cy")) < at - 0.1
+    assert page.evaluate("scrollY") == scrolled  # the page stays where it is
+    assert not tab.wrong, report(tab.wrong)
+
+
+def test_without_scripts_there_are_pictures(browser, address):
+    page = Watched(browser, address, java_script_enabled=False).open("results/play.html")
+    pictures = page.locator(".play[data-play] .play-fallback img")
+    assert pictures.count() == 3
+    for i in range(3):
+        assert pictures.nth(i).is_visible() and len(pictures.nth(i).get_attribute("alt")) > 40
+
+
+def test_search_finds_a_chapter(browser, address):
+    tab = Watched(browser, address)
+    page = tab.open("search.html?q=bottleneck")
+    page.wait_for_selector("#search-results li a")
+    assert any("leakage" in link for link in page.eval_on_selector_all("#search-results li a", "all => all.map((a) => a.href)"))
+    assert not tab.wrong, report(tab.wrong)
+
+
 def test_the_pages_renderer_is_ours(browser, address, site):
     spec = json.loads((site / "_static/play/repose.json").read_text())
     page = Watched(browser, address).open("results/play.html")

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "book/exercises"))
-from editions import edition, tagged  # noqa: E402
+from editions import edition, hand_out, tagged  # noqa: E402
 
 SOURCES = sorted((ROOT / "book/exercises").glob("*.ipynb"))
 HEADING = re.compile(r"^## (\d+)\.(\d+) · .+ \((easy|medium|project)\)$", re.M)
@@ -42,6 +42,17 @@ def test_every_exercise_has_a_solution_and_every_stub_a_check(path):
         assert count["solution"] == 1, number
         assert count["stub"] == count["check"] <= 1, number
     assert not any(cell.get("outputs") for cell in nbformat.read(path, 4).cells)
+
+
+def test_handing_out_leaves_answers_alone(tmp_path):
+    assert len(hand_out(tmp_path / "mine")) == 12
+    answered = tmp_path / "mine" / SOURCES[0].name
+    notebook = nbformat.read(answered, 4)
+    assert not any(tagged(cell, "solution") for cell in notebook.cells)
+    answered.write_text("answers")
+    (tmp_path / "mine" / SOURCES[1].name).unlink()
+    assert hand_out(tmp_path / "mine") == [tmp_path / "mine" / SOURCES[1].name]
+    assert answered.read_text() == "answers"
 
 
 def run(notebook, values):

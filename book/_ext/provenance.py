@@ -23,6 +23,11 @@ TO_FILL_IN = (
 )
 
 
+def up(name: str) -> str:
+    """From a page to the top of the site."""
+    return "../" * name.count("/")
+
+
 def given(notebook: dict) -> dict:
     """All parameters: those of the notebook's own cell, with what papermill was given in their place. Folders by their last name."""
     own = {}
@@ -81,7 +86,7 @@ def footer(name: str, found: dict, root: Path) -> str:
     lines += [f"data {data}"] if data else []
     settings = ", ".join(f"{key} = {value!r}" for key, value in found["parameters"].items())
     again = f"papermill {source} out.ipynb {given}".strip()
-    ran = f'<a href="{'../' * name.count('/')}_sources/{name}.ipynb" download>this notebook as it ran</a>'
+    ran = f'<a href="{up(name)}_sources/{name}.ipynb" download>this notebook as it ran</a>'
     return (
         f'<aside class="provenance" aria-label="Where this page comes from"><p>{html.escape(" · ".join(lines))}.</p>'
         f"<p>With {html.escape(settings)}.</p>"
@@ -93,7 +98,7 @@ def add_footer(app, doctree, name):
     path = Path(app.srcdir) / f"{name}.ipynb"
     if app.builder.format == "html" and path.exists():
         found = facts(path)
-        text = footer(name, found, Path(app.srcdir)) if found else TO_FILL_IN.format(name=name, up="../" * name.count("/"))
+        text = footer(name, found, Path(app.srcdir)) if found else TO_FILL_IN.format(name=name, up=up(name))
         doctree += nodes.raw("", text, format="html")
 
 

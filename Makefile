@@ -6,6 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 READY := .venv/ready
 TESTED := .venv/tested
+TEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
 
 .PHONY: help book lab exercises pdf test lint unit notebooks smoke plain faces study bench data clean
@@ -45,10 +46,10 @@ lint: $(READY)
 	ruff format --check kp tests data benchmarks examples
 
 unit: $(TESTED)
-	pytest --ignore tests/book
+	$(TEST) --ignore tests/book
 
 smoke: $(READY) ## the notebooks with tiny settings, into results/smoke
-	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke ablation_steps=6 probe_steps=5 'settings=[full]' 'seeds=[0]' steps=6
+	$(SNAKEMAKE) notebooks --config preset=smoke name=smoke threads=1 ablation_steps=6 probe_steps=5 'settings=[full]' 'seeds=[0]' steps=6
 	$(SNAKEMAKE) exercises --config name=smoke solutions=1
 
 plain: ## the book of `make smoke` by plain, current Sphinx in an environment of its own: the way out of jupyter-book 1.x
@@ -65,7 +66,7 @@ faces: $(READY) ## train, ablate and visualise faces, into results/faces
 	$(SNAKEMAKE) dataset --config dataset=faces name=faces
 
 notebooks: smoke
-	pytest -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke
+	$(TEST) -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke
 	pytest tests/book
 
 STUDY := kp study --precision bfloat16 --workers 2

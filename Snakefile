@@ -15,7 +15,8 @@ PROBE = config.get("probe_steps", 300)
 SETTINGS = config.get("settings", [])  # of a study; none: the published records are shown
 SEEDS = config.get("seeds", [0, 1])
 DEVICE = config.get("device", "cpu")
-CORES = workflow.resource_settings.cores or 8  # of a notebook that has the machine to itself; on a cluster, what its job asks for
+# Of a notebook: the whole machine, or on a cluster what its job asks for; with --config threads=1 several notebooks run side by side.
+THREADS = config.get("threads", workflow.resource_settings.cores or 8)
 RESULTS, RUNS = str(Path("results") / NAME), str(Path("runs") / NAME)
 HERE = Path.cwd()
 LIBRARY = sorted(map(str, Path("kp").glob("*.py")))  # a change of the library re-runs the notebooks
@@ -54,7 +55,7 @@ rule train:
     input: "book/train.ipynb", f"{RESULTS}/check.txt", LIBRARY
     output: f"{RESULTS}/train.ipynb", f"{RESULTS}/train/numbers.json"
     params: forget=f"{RUNS}/train"
-    threads: CORES  # Snakemake passes this to OpenMP: one notebook at a time, on every core
+    threads: THREADS  # Snakemake passes this to OpenMP
     shell:
         FRESH +
         f"{PAPERMILL} book/train.ipynb {RESULTS}/train.ipynb {COMMON} {IN('train')} && touch {{params.forget}}/done"
@@ -64,7 +65,7 @@ rule ablate:
     input: "book/ablate.ipynb", f"{RESULTS}/train.ipynb", LIBRARY
     output: f"{RESULTS}/ablate.ipynb", f"{RESULTS}/ablate/numbers.json"
     params: forget=f"{RUNS}/ablate"
-    threads: CORES
+    threads: THREADS
     shell:
         FRESH +
         f"{PAPERMILL} book/ablate.ipynb {RESULTS}/ablate.ipynb {COMMON} {IN('ablate')} "
@@ -74,7 +75,7 @@ rule ablate:
 rule visualise:
     input: "book/visualise.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY
     output: f"{RESULTS}/visualise.ipynb", f"{RESULTS}/visualise/numbers.json"
-    threads: CORES
+    threads: THREADS
     shell:
         f"{PAPERMILL} book/visualise.ipynb {RESULTS}/visualise.ipynb -p videos {HERE}/data/{DATASET} "
         f"-p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/visualise"
@@ -83,7 +84,7 @@ rule visualise:
 rule breaks:
     input: "book/breaks.ipynb", f"{RESULTS}/train.ipynb", LIBRARY
     output: f"{RESULTS}/breaks.ipynb", f"{RESULTS}/breaks/numbers.json"
-    threads: CORES
+    threads: THREADS
     shell:
         f"{PAPERMILL} book/breaks.ipynb {RESULTS}/breaks.ipynb -p videos {HERE}/data/people -p circle {HERE}/data/circle "
         f"-p records {HERE}/data/runs -p run {HERE}/{RUNS}/train -p out {HERE}/{RESULTS}/breaks"
@@ -93,7 +94,7 @@ rule play:
     """What the pages need to come to life."""
     input: "book/play.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY, sorted(str(p) for p in Path("kp/play").iterdir() if p.is_file())
     output: f"{RESULTS}/play.ipynb", f"{RESULTS}/play/numbers.json"
-    threads: CORES
+    threads: THREADS
     shell:
         f"{PAPERMILL} book/play.ipynb {RESULTS}/play.ipynb -p videos {HERE}/data/people -p run {HERE}/{RUNS}/train "
         f"-p ablations {HERE}/{RESULTS}/ablate -p out {HERE}/{RESULTS}/play"
@@ -111,7 +112,7 @@ rule own_video:
     input: "book/own_video.ipynb", LIBRARY
     output: f"{RESULTS}/own_video.ipynb", f"{RESULTS}/own_video/numbers.json"
     params: forget=f"{RUNS}/own_video", few="-p cameras 3 -p steps 2 -p student_steps 2 -p mask_steps 2" if PRESET == "smoke" else ""
-    threads: CORES
+    threads: THREADS
     shell:
         FRESH +
         f"{PAPERMILL} book/own_video.ipynb {RESULTS}/own_video.ipynb {IN('own_video')} -p footage {HERE}/runs/footage {{params.few}} "

@@ -6,7 +6,7 @@ order of these modules: ``clips`` and ``poses`` → ``networks`` (Φ, η, Ψ, D)
 ``model`` (the losses) → ``train`` → ``predict`` → ``metrics``, ``leakage`` and ``figures``.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 
 def load(name):

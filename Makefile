@@ -25,8 +25,8 @@ $(TESTED): $(READY) tests/requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $(TESTED)
 
-book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (40 to 60 minutes on two cores); SOLUTIONS=1: with solved exercises
-	$(SNAKEMAKE) book --config solutions=$(SOLUTIONS)
+book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (40 to 60 minutes on two cores); SOLUTIONS=1: with solved exercises; THREADS=1: notebooks side by side
+	$(SNAKEMAKE) book --config solutions=$(SOLUTIONS) $(if $(THREADS),threads=$(THREADS))
 	@echo "the book: _build/html/index.html"
 
 lab: $(READY) ## the notebooks and exercises in Jupyter, in your browser
@@ -73,7 +73,7 @@ STUDY := kp study --precision bfloat16 --workers 2
 study: $(READY) ## the published evidence, anew (about a day on two cores; skips what has a record): results/{headline,long,study,peers,leakage,faces,…}
 	$(STUDY) full --steps 1500 --out results/headline
 	$(STUDY) full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400 --out results/long
-	$(STUDY) prior_50 prior_500 --steps 700 --out results/long
+	$(STUDY) prior_50 prior_500 no_reconstruction --steps 700 --out results/long
 	$(STUDY) $$(kp settings) --steps 300 --out results/study
 	for s in 0 1 2; do \
 	  python benchmarks/student.py --teacher runs/study/weights/full_steps1500_seed$$s.safetensors --seed $$s --weights runs/student/seed$$s.safetensors; \
@@ -81,6 +81,7 @@ study: $(READY) ## the published evidence, anew (about a day on two cores; skips
 	  python benchmarks/peers.py imm --seed $$s --labelled 50 500 0; \
 	  python benchmarks/peers.py read_out --run runs/study/weights/full_steps1500_seed$$s.safetensors --labelled 50 500 0; \
 	done
+	python benchmarks/painter.py --model runs/student/seed0.safetensors --weights runs/student/people.safetensors
 	python benchmarks/peers.py nearest_prior
 	python benchmarks/peers.py oracle_nearest_prior
 	python benchmarks/leakage.py --steps 700

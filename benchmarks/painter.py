@@ -53,7 +53,7 @@ def main(
     model: str = "people",
     weights: Path = Path("kp/models/people.safetensors"),
     out: Path = Path("results/painter"),
-    steps: int = 12_000,
+    steps: int = 18_000,
     batch: int = 16,
     seed: int = 0,
     precision: Literal["float32", "bfloat16"] = "bfloat16",

@@ -29,15 +29,15 @@ def exchange_channels(pair: tuple[Tensor, Tensor], generator: torch.Generator) -
 
 
 def painting_loss(painted: Float[Tensor, "b 3 s s"], frame: Float[Tensor, "b 3 s s"]) -> Float[Tensor, ""]:
-    """Mean of ‖Γ(x̂) − Γ(x)‖₁ a number, of the image at full, 1/2, 1/4 and 1/8 size: absolute errors blur less than squared ones."""
+    """Mean absolute difference of x̂ and x at full, 1/2, 1/4 and 1/8 size: absolute errors blur less than squared ones."""
     pyramid = PixelPyramid()
     return torch.stack([(a - b).abs().mean() for a, b in zip(pyramid(painted), pyramid(frame), strict=True)]).mean()
 
 
 def train_painter(teacher: Predictor, rates: Optimizer, clips: Clips, lessons: list[Float[Tensor, "_ k 2"]], seed: int) -> Predictor:
-    """The teacher with a Ψ that goes on learning: ‖Γ(Ψ(β(p), x')) − Γ(x)‖₁, p being the teacher's keypoints of x (:func:`kp.student.teach`).
+    """The teacher with a Ψ that goes on learning, on :func:`painting_loss` of Ψ(β(p), x') and x.
 
-    clips: the frames, in the order of ``lessons``. rates: steps, batch, lr, average, schedule, precision. KpError if clips and lessons
+    p: the teacher's keypoints of x, ``lessons`` (:func:`kp.student.teach`). clips: the frames, in their order. rates: steps, batch, lr, average, schedule, precision. KpError if clips and lessons
     differ in length, or if the teacher's Ψ reads something else than redrawn keypoints and a second frame.
     """
     check_lessons(clips, lessons)

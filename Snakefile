@@ -19,7 +19,7 @@ DEVICE = config.get("device", "cpu")
 THREADS = config.get("threads", workflow.resource_settings.cores or 8)
 RESULTS, RUNS = str(Path("results") / NAME), str(Path("runs") / NAME)
 HERE = Path.cwd()
-LIBRARY = sorted(map(str, Path("kp").glob("*.py")))  # a change of the library re-runs the notebooks
+LIBRARY = sorted(map(str, Path("kp").rglob("*.py")))  # a change of the library re-runs the notebooks
 NOTEBOOKS = ["train", "ablate", "visualise", "breaks", "play", "evidence", "own_video", "study", "speed"]
 EXERCISES = sorted(p.stem for p in Path("book/exercises").glob("*.ipynb"))
 SOLUTIONS = int(config.get("solutions", 0))
@@ -92,7 +92,7 @@ rule breaks:
 
 rule play:
     """What the pages need to come to life."""
-    input: "book/play.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY, sorted(str(p) for p in Path("kp/play").iterdir() if p.is_file())
+    input: "book/play.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY, sorted(str(p) for p in Path("kp/course/play").iterdir() if p.is_file())
     output: f"{RESULTS}/play.ipynb", f"{RESULTS}/play/numbers.json"
     threads: THREADS
     shell:

@@ -1,16 +1,39 @@
 """kp: named keypoints from unlabelled videos and unpaired poses.
 
-A re-implementation of *Self-supervised Learning of Interpretable Keypoints from Unlabelled
-Videos* (Jakab, Gupta, Bilen, Vedaldi, CVPR 2020). An image goes through the package in the
-order of these modules: ``clips`` and ``poses`` → ``networks`` (Φ, η, Ψ, D) and ``render`` (β) →
-``model`` (the losses) → ``train`` → ``predict`` → ``metrics``, ``leakage`` and ``figures``.
+A re-implementation of *Self-supervised Learning of Interpretable Keypoints from Unlabelled Videos* (Jakab, Gupta, Bilen,
+Vedaldi, CVPR 2020). The paper is in ``kp.method``; ``kp.datasets`` holds what a training may see, ``kp.training`` the
+loop, ``kp.inference`` what a trained model is for. The names below are the front door; each is imported when it is asked
+for.
 """
 
-__version__ = "0.3.0"
+import os
+from importlib import import_module
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait actively cost a busy machine nine steps of ten
+
+__version__ = "0.4.0"
+__all__ = ["Config", "KpError", "Predictor", "Skeleton", "Track", "__version__", "evaluate", "fit", "load", "train"]
+
+_HOMES = {
+    "Config": "kp.config",
+    "KpError": "kp.errors",
+    "Predictor": "kp.inference.predictor",
+    "Skeleton": "kp.skeletons",
+    "Track": "kp.formats.track",
+    "evaluate": "kp.evaluation.evaluate",
+    "fit": "kp.own_video.fit",
+    "load": "kp.inference.predictor",
+    "train": "kp.training.loop",
+}
 
 
-def load(name):
-    """The published model called ``name`` (people, faces), or that of a run folder or .safetensors file: :func:`kp.weights.load`."""
-    from kp.weights import load as open_model  # torch only when it is needed
+def __getattr__(name: str) -> object:
+    if name == "config":
+        return import_module("kp.config")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'kp' has no attribute '{name}'")
 
-    return open_model(name)
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES, "config"])

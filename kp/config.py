@@ -7,18 +7,37 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from kp.errors import KpError
-from kp.render import Profile
+
+Profile = Literal["exponential", "gaussian"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Tree = TypeVar("Tree", bound="Settings")
+
+
+class Settings:
+    """What all parts of the tree can do."""
+
+    def but(self: Tree, **changes: object) -> Tree:
+        """A copy with some fields changed: ``config.but(seed=3, **{"optimizer.steps": 600})``. KpError for unknown fields."""
+        nested: dict[str, dict] = {}
+        for name, value in changes.items():
+            field_name, _, rest = name.partition(".")
+            if field_name not in (known := [f.name for f in dataclasses.fields(self)]):
+                raise KpError(f"{type(self).__name__} has no field '{field_name}'; it has: {', '.join(known)}")
+            if rest:
+                nested.setdefault(field_name, {})[rest] = value
+        parts = {name: getattr(self, name).but(**inner) for name, inner in nested.items()}
+        return dataclasses.replace(self, **parts, **{name: value for name, value in changes.items() if "." not in name})
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Settings):
     """What is learnt from."""
 
     videos: Path = Path("data/people")
-    """Folder of the video set (see kp/clips.py)."""
+    """Folder of the video set (see kp/datasets/clips.py)."""
     prior: str = "matched"
     """Pose prior: the name of a file in <videos>/priors, without .npz."""
     prior_size: int = 0
@@ -39,20 +58,24 @@ class Data:
     every: int = 1
     """Keep every so many frames of a video."""
     memory: float = 1.0
-    """Gigabytes that frames may take. Of a larger set, as much as fits is held at a time; at every step two clips go and two come."""
+    """Gigabytes that frames may take.
+
+    Of a larger set, as much as fits is held at a time; at every step two clips go and two come.
+    """
     augment: bool = False
     """Mirror frame pairs half of the time and change their colours, alike in both frames."""
     move: bool = False
-    """Turn, scale and shift both frames of a pair, each on its own, and mirror half of the pairs; likewise the prior's poses
-    (kp/similarity.py). For heads that hardly move: only the pose then tells where things are."""
+    """Turn, scale and shift both frames of a pair, each on its own, and mirror half of the pairs; likewise the prior's
+    poses
+    (kp/geometry.py). For heads that hardly move: only the pose then tells where things are."""
     size: int = 64
     """Training resolution, pixels a side."""
     skeleton: str = "body"
-    """Topology: body, human36m, face, or a .json file that declares one (examples/hand.json)."""
+    """Topology: body, human36m, face, or a .json file that declares one (data/hand/hand.json)."""
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(Settings):
     """Sizes of Φ, η, Ψ, D and the look of β's drawings."""
 
     width: int = 16
@@ -78,7 +101,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Settings):
     """The method's choices, each of which the ablations switch."""
 
     decoder_reads: Literal["keypoints", "skeleton"] = "keypoints"
@@ -92,7 +115,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(Settings):
     """Weights of the losses."""
 
     perceptual: float = 10.0
@@ -104,17 +127,21 @@ class Loss:
     regressor_fake: float = 0.1
     """η on Φ's skeleton images: redrawing them must give them back."""
     motion: float = 0.0
-    """Extra weight, in the reconstruction, of pixels that change between the two frames (0 = all pixels count alike)."""
+    """Extra weight, in the reconstruction, of pixels that change between the two frames (0 = all pixels count alike).
+    """
     features: Literal["raw", "pixels", "random", "lite0", "vgg16", "vgg19"] = "pixels"
-    """Γ: pixels, a pyramid of pixels, a VGG with random weights, or a network that learnt ImageNet's labels (kp/pretrained.py)."""
+    """Γ: pixels, a pyramid of pixels, a VGG with random weights, or a network that learnt ImageNet's labels
+    (kp/method/features.py).
+    """
     weights: Path | None = None
-    """File of that network's weights; vgg19 needs one, for lite0 and vgg16 None means those of the installed package."""
+    """File of that network's weights; vgg19 needs one, for lite0 and vgg16 None means those of the installed package.
+    """
     relu: bool = False
     """Take VGG's features after the ReLU, and apply the ReLUs; the official code has none."""
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Settings):
     """Adam, batches, learning rates and their course."""
 
     steps: int = 1000
@@ -142,13 +169,17 @@ class Optimizer:
     average: float = 0.99
     """Decay of the running mean of the weights, which predicts (0 = the last weights)."""
     compile: bool = False
-    """Compile the networks (torch.compile) before the first step: takes minutes, and on a CPU a C++ compiler; for long runs on GPUs."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the networks; bfloat16 (mixed precision) is faster where the processor has it. Pictures and points stay float32."""
+    """Compile the networks (torch.compile) before the first step:
+
+    takes minutes, and on a CPU a C++ compiler; for long runs on GPUs.
+    """
+    precision: Precision = "float32"
+    """Arithmetic of the networks. bfloat16 (mixed precision) is faster where the processor computes in it, and ten times
+    slower where it imitates it; auto takes what is faster. Pictures and points stay float32."""
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Settings):
     """One run of kp."""
 
     data: Data = field(default_factory=Data)
@@ -199,18 +230,22 @@ def smoke(videos: Path = Path("data/people")) -> Config:
 def laptop(videos: Path = Path("data/people")) -> Config:
     """64 px on two cores without a GPU.
 
-    Error about 3.0 % of the image size on unseen people (three seeds, in bfloat16, one thread: 3.01 to 3.08 after 640 CPU seconds; 4 %
-    after 116), where the prior's mean pose has 8.3 %. Records, with seeds and machine, are in data/runs/speed/time_to_error.
+    Error about 3.0 % of the image size on unseen people (three seeds, in bfloat16, one thread: 3.01 to 3.08 after 640
+    CPU seconds; 4 % after 116), where the prior's mean pose has 8.3 %. Records, with seeds and machine, are in
+    data/runs/speed/time_to_error.
     """
-    return Config(data=Data(videos=videos), optimizer=Optimizer(steps=2000, batch=8, pretrain_steps=500))
+    return Config(
+        data=Data(videos=videos), optimizer=Optimizer(steps=2000, batch=8, pretrain_steps=500, precision="auto")
+    )
 
 
 def study(videos: Path = Path("data/people")) -> Config:
-    """The recipe of the published records: ``laptop`` with batches of 16 for half as many steps, and η alone for 2,000 steps.
+    """The recipe of the published records: ``laptop`` with batches of 16 for half as many steps, and η alone for 2,000
+    steps.
 
     It ends where ``laptop`` does (2.96 to 3.09) and gets there later: 4 % after 211 CPU seconds.
     """
-    return Config(data=Data(videos=videos))
+    return Config(data=Data(videos=videos), optimizer=Optimizer(precision="auto"))
 
 
 def paper(videos: Path = Path("data/people")) -> Config:
@@ -221,16 +256,17 @@ def paper(videos: Path = Path("data/people")) -> Config:
     return Config(
         data=Data(videos=videos, size=128),
         network=Network(width=32, regressor_width=32, discriminator_width=64, scales=3),
-        optimizer=Optimizer(steps=30_000, pretrain_steps=10_000, average=0.999, precision="bfloat16"),
+        optimizer=Optimizer(steps=30_000, pretrain_steps=10_000, average=0.999, precision="auto"),
     )
 
 
 def faithful(videos: Path = Path("data/people")) -> Config:
     """128 px as the official code has it: networks, losses, quirks, optimiser; for a GPU, and slow to learn.
 
-    VGG-19 without ReLUs, each term divided by its running mean; constant rates, no average of the weights, no augmentation.
-    Its features need a file that kp does not ship: ``--loss.weights FILE`` (or others: ``--loss.features pixels``). The
-    iteration counts are ours: the paper's is not known, its η had 580,000 steps. Nobody has measured its score yet.
+    VGG-19 without ReLUs, each term divided by its running mean; constant rates, no average of the weights, no
+    augmentation. Its features need a file that kp does not ship: ``--loss.weights FILE`` (or others: ``--loss.features
+    pixels``). The iteration counts are ours: the paper's is not known, its η had 580,000 steps. Nobody has measured its
+    score yet.
     """
     return Config(
         data=Data(videos=videos, size=128),
@@ -258,11 +294,13 @@ def faces(videos: Path = Path("data/faces")) -> Config:
 
 PRESETS = {"smoke": smoke, "laptop": laptop, "study": study, "paper": paper, "faithful": faithful, "faces": faces}
 
-
 DATASETS = {
     "people": ({"videos": Path("data/people")}, {}),
     "circle": ({"videos": Path("data/circle")}, {}),
-    "faces": ({"videos": Path("data/faces"), "prior": "photographs", "skeleton": "face", "move": True}, {"sigma": 0.15}),
+    "faces": (
+        {"videos": Path("data/faces"), "prior": "photographs", "skeleton": "face", "move": True},
+        {"sigma": 0.15},
+    ),
 }
 """What a shipped set changes in a configuration's data and network."""
 
@@ -272,8 +310,10 @@ def of_dataset(config: Config, name: str, videos: Path | None = None) -> Config:
     if name not in DATASETS:
         raise KpError(f"unknown dataset '{name}'; use one of: {', '.join(DATASETS)}")
     data, network = DATASETS[name]
-    config = dataclasses.replace(config, network=dataclasses.replace(config.network, **network))
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, **data | ({"videos": videos} if videos else {})))
+    data = data | ({"videos": videos} if videos else {})
+    return config.but(
+        network=dataclasses.replace(config.network, **network), data=dataclasses.replace(config.data, **data)
+    )
 
 
 def find_preset(name: str):
@@ -288,13 +328,18 @@ def to_json(config: Config) -> str:
 
 
 def from_json(text: str) -> Config:
-    """The inverse of :func:`to_json`. A field that the record lacks, being older, has its default; KpError for unknown fields."""
+    """The inverse of :func:`to_json`.
+
+    A field that the record lacks, being older, has its default; KpError for unknown fields.
+    """
 
     def build(kind, values: dict):
         known = {f.name: f for f in dataclasses.fields(kind)}
         unknown = sorted(set(values) - set(known))
         if unknown:
-            raise KpError(f"config record does not fit this version of kp: {kind.__name__} has no {', '.join(unknown)}; update kp")
+            raise KpError(
+                f"config record does not fit this version of kp: {kind.__name__} has no {', '.join(unknown)}; update kp"
+            )
         make = {"data": Data, "network": Network, "method": Method, "loss": Loss, "optimizer": Optimizer}
         is_path = lambda name, value: known[name].type in (Path, Path | None) and value is not None
         parsed = {k: build(make[k], v) if k in make else Path(v) if is_path(k, v) else v for k, v in values.items()}

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
+from PIL import Image, ImageColor, ImageDraw
 from torch import Tensor
 
-from kp.coordinates import to_pixels
-from kp.skeleton import Skeleton
+from kp.files import atomic_write
+from kp.geometry import to_pixels
+from kp.skeletons import Skeleton
 
 LEFT, RIGHT, MIDDLE = "#3b8eea", "#e5484d", "#f5c518"  # the subject's left is blue, right is red
 MANY = 40  # edges from which on poses are drawn with thinner lines
@@ -24,18 +26,32 @@ STYLE = {
     "savefig.dpi": 160,
     "figure.dpi": 100,
 }
-plt.rcParams.update(STYLE)
+
+
+def use_style() -> None:
+    """Give all figures of this session kp's look; without it, only those that the functions here make have it."""
+    plt.rcParams.update(STYLE)
+
+
+styled = plt.rc_context(STYLE)
+"""Decorates a function that makes a figure: the caller's settings stay as they are."""
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure to a file; its folder is made. The figure stays open, so a notebook still shows it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    """Write a figure to a file, whole or not at all. The figure stays open, so a notebook still shows it.
+
+    KpError if the file cannot be written.
+    """
+    with atomic_write(path) as part, plt.rc_context(STYLE):
+        figure.savefig(part)
 
 
-def close_all() -> None:
-    """Free the memory of all open figures."""
-    plt.close("all")
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure to a file as :func:`save` does, then close it. Other figures stay open."""
+    try:
+        save(figure, path)
+    finally:
+        plt.close(figure)
 
 
 def as_picture(image: Float[Tensor, "c h w"]) -> np.ndarray:
@@ -52,7 +68,10 @@ def edge_colours(skeleton: Skeleton) -> list[tuple[tuple[int, int], str]]:
 
 
 def draw_pose(axis, keypoints: Float[Tensor, "k 2"], skeleton: Skeleton, size: int, width: float = 1.6) -> None:
-    """Draw a pose over an image of ``size`` pixels a side: right red, left blue, middle yellow; many edges, thinner lines."""
+    """Draw a pose over an image of ``size`` pixels a side:
+
+    right red, left blue, middle yellow; many edges, thinner lines.
+    """
     points = to_pixels(keypoints.detach().cpu(), size).numpy()
     width = width if len(skeleton.edges) < MANY else width / 2
     for edge, colour in edge_colours(skeleton):
@@ -70,6 +89,7 @@ def fill(axis, cell) -> None:
         axis.imshow(array, **({"cmap": "gray", "vmin": 0, "vmax": 1} if array.ndim == 2 else {}) | options)
 
 
+@styled
 def grid(rows: list[tuple[str, list]], scale: float = 1.05, titles: list[str] | None = None) -> Figure:
     """A grid of pictures, with titles over its columns if given.
 
@@ -98,6 +118,7 @@ def overlay(image: Float[Tensor, "3 s s"], keypoints: Float[Tensor, "k 2"], skel
     return paint
 
 
+@styled
 def learning_curves(metrics: list[dict]) -> Figure:
     """Losses of the main training over its steps, from the lines of metrics.jsonl."""
     lines = [m for m in metrics if m["phase"] == "train"]
@@ -109,6 +130,7 @@ def learning_curves(metrics: list[dict]) -> Figure:
     return figure
 
 
+@styled
 def joint_bars(errors: dict[str, dict[str, float]], measure: str = "error, % of image size") -> Figure:
     """Error a joint, one bar group for each named run."""
     joints = list(next(iter(errors.values())))
@@ -123,6 +145,7 @@ def joint_bars(errors: dict[str, dict[str, float]], measure: str = "error, % of 
     return figure
 
 
+@styled
 def bars(values: dict[str, float], label: str, reference: tuple[str, float] | None = None) -> Figure:
     """One horizontal bar a name, its value printed, and an optional dashed reference line."""
     figure, axis = plt.subplots(figsize=(6.4, 0.42 * len(values) + 0.9))
@@ -138,23 +161,42 @@ def bars(values: dict[str, float], label: str, reference: tuple[str, float] | No
     return figure
 
 
+@styled
 def forest(groups: dict[str, list[tuple[str, float, tuple[float, float], str]]], label: str, limit: float) -> Figure:
-    """Differences with their intervals, one line each, in titled groups: {title: [(name, value, (low, high), verdict), …]}.
+    """Differences with their intervals, one line each, in titled groups: {title: [(name, value, (low, high), verdict),
+    …]}.
 
-    The verdicts "worse" and "better" have colours, others are grey. Values beyond ``limit`` are drawn at it, as an arrow with
-    their number. Zero is the reference.
+    The verdicts "worse" and "better" have colours, others are grey. Values beyond ``limit`` are drawn at it, as an
+    arrow with their number. Zero is the reference.
     """
     lines = sum(len(rows) + 1 for rows in groups.values())
     figure, axis = plt.subplots(figsize=(7.2, 0.3 * lines + 0.6))
     y, ticks = 0, []
     for title, rows in groups.items():
-        axis.text(-0.01, y, title, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize=8, fontweight="bold")
+        axis.text(
+            -0.01,
+            y,
+            title,
+            transform=axis.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            fontsize=8,
+            fontweight="bold",
+        )
         y += 1
         for name, value, (low, high), told in rows:
             colour = {"worse": WORSE, "better": BETTER}.get(told, "#777")
             if value > limit:
                 arrow = {"arrowstyle": "->", "color": colour}
-                axis.annotate(f"{value:+.1f}", (limit, y), (limit * 0.7, y), va="center", fontsize=7, color="#444", arrowprops=arrow)
+                axis.annotate(
+                    f"{value:+.1f}",
+                    (limit, y),
+                    (limit * 0.7, y),
+                    va="center",
+                    fontsize=7,
+                    color="#444",
+                    arrowprops=arrow,
+                )
             else:
                 axis.plot([low, min(high, limit)], [y, y], color=colour, lw=2)
                 axis.plot(value, y, "o", color=colour, ms=4)
@@ -169,6 +211,7 @@ def forest(groups: dict[str, list[tuple[str, float, tuple[float, float], str]]],
     return figure
 
 
+@styled
 def curves(
     panels: dict[str, dict[str, tuple[list[float], list[list[float]]]]],
     xlabel: str,
@@ -188,7 +231,9 @@ def curves(
                 axis.plot([at] * len(seeds), seeds, "o", color=colour, ms=3, alpha=0.7)
         for name, value in (reference or {}).items():
             axis.axhline(value, color="#999", ls="--", lw=1)
-            axis.annotate(name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7, color="#666")
+            axis.annotate(
+                name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7, color="#666"
+            )
         axis.set(title=title, xlabel=xlabel)
         if log:
             axis.set_xscale("log")
@@ -198,9 +243,15 @@ def curves(
     return figure
 
 
+@styled
 def space(points: Float[np.ndarray, "n k 3"], skeleton: Skeleton) -> Figure:
-    """Poses in space (x, y, z upwards; any unit), side by side, from one point of view: right red, left blue, middle yellow."""
-    figure, axes = plt.subplots(1, len(points), figsize=(2.1 * len(points), 2.6), subplot_kw={"projection": "3d"}, squeeze=False)
+    """Poses in space (x, y, z upwards; any unit), side by side, from one point of view:
+
+    right red, left blue, middle yellow.
+    """
+    figure, axes = plt.subplots(
+        1, len(points), figsize=(2.1 * len(points), 2.6), subplot_kw={"projection": "3d"}, squeeze=False
+    )
     middle, reach = points.reshape(-1, 3).mean(0), np.ptp(points.reshape(-1, 3), 0).max() / 2
     for axis, pose in zip(axes[0], points, strict=True):
         for edge, colour in edge_colours(skeleton):
@@ -210,3 +261,28 @@ def space(points: Float[np.ndarray, "n k 3"], skeleton: Skeleton) -> Figure:
         axis.set_box_aspect((1, 1, 1), zoom=1.3)
         axis.view_init(elev=12, azim=-60)
     return figure
+
+
+SMALLEST = 320  # pixels of the shorter side: smaller frames are enlarged by a whole number
+
+
+def draw_poses(
+    frames: UInt8[np.ndarray, "t h w 3"], keypoints: Float[np.ndarray, "t k 2"], skeleton: Skeleton
+) -> UInt8[np.ndarray, "t r c 3"]:
+    """Frames with poses drawn over them: the subject's right red, left blue, middle yellow.
+
+    keypoints: (x, y) as pixel indices of the frames (0: centre of the first pixel). Frames under 320 pixels are
+    enlarged by a whole number; an odd row or column at the end is left out, since H.264 takes even sizes only.
+    """
+    zoom = -(-SMALLEST // min(frames.shape[1:3])) if min(frames.shape[1:3]) < SMALLEST else 1
+    per_line = 120 if len(skeleton.edges) < MANY else 320  # pixels of the frame for one of the line
+    colours, drawn = [(edge, ImageColor.getrgb(colour)) for edge, colour in edge_colours(skeleton)], []
+    for frame, pose in zip(frames, keypoints, strict=True):
+        height, width = frame.shape[0] * zoom, frame.shape[1] * zoom
+        image = Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC)
+        pen, points = ImageDraw.Draw(image), (pose + 0.5) * zoom - 0.5
+        thick = max(1, round(min(height, width) / per_line))
+        for edge, colour in colours:
+            pen.line([tuple(p) for p in points[list(edge)].tolist()], colour, thick)
+        drawn.append(np.asarray(image)[: height // 2 * 2, : width // 2 * 2])
+    return np.stack(drawn)

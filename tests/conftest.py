@@ -38,15 +38,15 @@ def config(tiny):
 
 @pytest.fixture(scope="session")
 def clips(tiny):
-    from kp.clips import load_clips
+    from kp.datasets.clips import load_clips
 
     return load_clips(tiny, "train", 32, progress=False)
 
 
 @pytest.fixture(scope="session")
 def poses(tiny):
-    from kp.poses import load_poses
-    from kp.skeleton import BODY
+    from kp.datasets.priors import load_poses
+    from kp.skeletons import BODY
 
     return load_poses(tiny / "priors" / "matched.npz", BODY, 32)
 
@@ -54,7 +54,7 @@ def poses(tiny):
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, config):
     """A run folder after an uninterrupted training, and its final state. To read, never to write."""
-    from kp.train import train
+    from kp.training.loop import train
 
     out = tmp_path_factory.mktemp("finished") / "run"
     return out, train(config, out)
@@ -62,7 +62,7 @@ def finished(tmp_path_factory, config):
 
 @pytest.fixture
 def model(config):
-    from kp.model import Model
+    from kp.method.model import Model
 
     torch.manual_seed(0)
     return Model(config)

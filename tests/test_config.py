@@ -6,9 +6,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from kp.config import DATASETS, PRESETS, Config, Data, Loss, Network, Optimizer, find_preset, from_json, of_dataset, to_json
+from kp.config import (
+    DATASETS,
+    PRESETS,
+    Config,
+    Data,
+    Loss,
+    Network,
+    Optimizer,
+    find_preset,
+    from_json,
+    of_dataset,
+    to_json,
+)
 from kp.errors import KpError
-from kp.model import Model
+from kp.method.model import Model
 
 presets = pytest.mark.parametrize("make", PRESETS.values(), ids=PRESETS)
 
@@ -21,7 +33,9 @@ def test_record_round_trip(make):
 
 
 @pytest.mark.parametrize(
-    "loss", [Loss(), Loss(features="lite0"), Loss(features="vgg19", weights=Path("some/vgg19.mat"), relu=True)], ids=lambda x: x.features
+    "loss",
+    [Loss(), Loss(features="lite0"), Loss(features="vgg19", weights=Path("some/vgg19.mat"), relu=True)],
+    ids=lambda x: x.features,
 )
 def test_record_of_the_features(loss):
     text = to_json(Config(loss=loss))
@@ -44,7 +58,9 @@ def test_presets_take_the_folder_and_say_what_they_are(make):
 
 def test_find_preset():
     assert find_preset("smoke") is PRESETS["smoke"]
-    with pytest.raises(KpError, match=re.escape("unknown preset 'fast'; use one of: smoke, laptop, study, paper, faithful, faces")):
+    with pytest.raises(
+        KpError, match=re.escape("unknown preset 'fast'; use one of: smoke, laptop, study, paper, faithful, faces")
+    ):
         find_preset("fast")
 
 
@@ -58,7 +74,10 @@ def test_shipped_sets_are_where_they_are_said_to_be(name):
 
 def test_faces_are_the_study_recipe_with_another_topology():
     assert find_preset("faces")() == of_dataset(find_preset("study")(), "faces")
-    assert find_preset("faces")().data.skeleton == "face" and of_dataset(find_preset("laptop")(), "people") == find_preset("laptop")()
+    assert (
+        find_preset("faces")().data.skeleton == "face"
+        and of_dataset(find_preset("laptop")(), "people") == find_preset("laptop")()
+    )
     with pytest.raises(KpError, match=r"^unknown dataset 'cats'; use one of: people, circle, faces$"):
         of_dataset(find_preset("laptop")(), "cats")
 
@@ -66,7 +85,12 @@ def test_faces_are_the_study_recipe_with_another_topology():
 def test_faithful_preset_has_the_official_sizes():
     config = find_preset("faithful")()
     assert config.network == Network(32, "official", 32, 64, 3, True, 0.2, "exponential")
-    assert (config.loss.perceptual, config.loss.adversarial, config.loss.regressor_real, config.loss.regressor_fake) == (10, 10, 0.9, 0.1)
+    assert (
+        config.loss.perceptual,
+        config.loss.adversarial,
+        config.loss.regressor_real,
+        config.loss.regressor_fake,
+    ) == (10, 10, 0.9, 0.1)
     assert config.data.size == 128
 
 
@@ -76,7 +100,9 @@ def test_settings_are_frozen():
 
 
 @pytest.mark.parametrize(
-    ("size", "scales", "least"), [(60, 1, 32), (24, 1, 32), (32, 2, 64), (64, 3, 128)], ids=["not of 8", "too small", "two", "three"]
+    ("size", "scales", "least"),
+    [(60, 1, 32), (24, 1, 32), (32, 2, 64), (64, 3, 128)],
+    ids=["not of 8", "too small", "two", "three"],
 )
 def test_sizes_that_do_not_fit(size, scales, least):
     expected = f"data.size is {size}; with network.scales {scales} it must be a multiple of 8 and at least {least}"

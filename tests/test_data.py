@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from kp.checksums import verify
-from kp.clips import load_clips
-from kp.coordinates import from_pixels
-from kp.poses import load_poses
-from kp.skeleton import BODY, FACE
-from kp.truth import load_truth
+from kp.datasets.clips import load_clips
+from kp.datasets.priors import load_poses
+from kp.evaluation.truth import load_truth
+from kp.files import verify_checksums
+from kp.geometry import from_pixels
+from kp.skeletons import BODY, FACE
 
 DATA = Path(__file__).parents[1] / "data"
 SPLITS = ("train", "val", "test")
@@ -47,7 +47,7 @@ def moments(name):
 @each_set
 def test_checksums_cover_every_file(name):
     files = [p for p in (DATA / name).rglob("*") if p.is_file() and p.name != "SHA256SUMS"]
-    assert verify(DATA / name) == len(files)
+    assert verify_checksums(DATA / name) == len(files)
 
 
 @each_set
@@ -145,7 +145,10 @@ def test_the_circle_prior_is_seen_from_all_around():
 
 @each_set
 def test_truth_and_prior_are_read_in_units_of_the_frame(name):
-    """At any training size. A clip of people fills 76–86 % of the frame (1.5–1.7 of the 2 from -1 to 1), a single pose a little less."""
+    """At any training size.
+
+    A clip of people fills 76–86 % of the frame (1.5–1.7 of the 2 from -1 to 1), a single pose a little less.
+    """
     for size in (32, 64):
         pixels, own = torch.from_numpy(truth(name, "val")["keypoints"]), SIZE[name]
         expected = from_pixels((pixels + 0.5) * size / own - 0.5, size)

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -5,7 +9,6 @@ import torch
 from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
-from kp.coordinates import to_pixels
 from kp.figures import (
     BETTER,
     LEFT,
@@ -15,7 +18,6 @@ from kp.figures import (
     WORSE,
     as_picture,
     bars,
-    close_all,
     curves,
     draw_pose,
     forest,
@@ -25,8 +27,10 @@ from kp.figures import (
     overlay,
     save,
     space,
+    write_figure,
 )
-from kp.skeleton import BODY, FACE
+from kp.geometry import to_pixels
+from kp.skeletons import BODY, FACE
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +62,17 @@ def test_faces_have_thinner_lines_and_their_own_left_and_right():
     axis = plt.figure().add_subplot()
     draw_pose(axis, torch.zeros(68, 2), FACE, 64)
     colours = {edge: to_hex(line.get_color()) for edge, line in zip(FACE.edges, axis.lines, strict=True)}
-    assert colours["36", "37"] == RIGHT and colours["42", "43"] == LEFT and colours["27", "28"] == MIDDLE  # 36: on our left
+    # 36: on our left
+    assert colours["36", "37"] == RIGHT and colours["42", "43"] == LEFT and colours["27", "28"] == MIDDLE
     assert {line.get_linewidth() for line in axis.lines} == {0.8}
 
 
 def test_grid_of_every_kind_of_cell():
     painted = []
     picture = np.zeros((4, 4))
-    figure = grid([("one", [picture, (picture, {"cmap": "magma", "vmax": 5})]), ("two", [np.zeros((4, 4, 3)), painted.append])])
+    figure = grid(
+        [("one", [picture, (picture, {"cmap": "magma", "vmax": 5})]), ("two", [np.zeros((4, 4, 3)), painted.append])]
+    )
     assert len(figure.axes) == 4 and [a.get_ylabel() for a in figure.axes] == ["one", "", "two", ""]
     assert painted == [figure.axes[3]]
     plain, other = figure.axes[0].images[0], figure.axes[1].images[0]
@@ -80,14 +87,27 @@ def test_overlay_shows_image_and_pose():
     assert axis.get_xlim() == (-0.5, 31.5) and axis.get_ylim() == (31.5, -0.5)
 
 
-def test_save_makes_the_folder_and_leaves_closing_to_close_all(tmp_path):
+def test_save_makes_the_folder_and_leaves_the_figure_open(tmp_path):
     path = tmp_path / "new" / "folder" / "a.png"
     save(grid([("", [np.zeros((4, 4))])]), path)
     with Image.open(path) as image:
         assert image.size[0] > 100
     assert plt.get_fignums()
-    close_all()
-    assert not plt.get_fignums()
+    plt.close("all")
+
+
+def test_a_written_figure_is_closed_and_others_stay_open(tmp_path):
+    mine = plt.figure()
+    write_figure(grid([("", [np.zeros((4, 4))])]), tmp_path / "a.png")
+    assert plt.get_fignums() == [mine.number]
+    plt.close(mine)
+
+
+def test_the_callers_settings_stay_as_they_are():
+    code = "import matplotlib as m; before = dict(m.rcParams); import kp.figures as f, numpy as n; "
+    code += "f.grid([('', [n.zeros((4, 4))])]); after = dict(m.rcParams); "
+    code += "assert {k: before[k] for k in f.STYLE} == {k: after[k] for k in f.STYLE}"
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"MPLBACKEND": "Agg"})
 
 
 def test_learning_curves_of_the_main_training():
@@ -126,12 +146,18 @@ def test_forest_tells_better_worse_and_neither():
     axis = forest({"one": rows[:2], "two": rows[2:]}, "difference", 3.0).axes[0]
     assert [t.get_text() for t in axis.get_yticklabels()] == ["bad", "good", "neither", "off"]
     dots = [line for line in axis.lines if line.get_marker() == "o"]
-    assert [d.get_color() for d in dots] == [WORSE, BETTER, "#777"] and [d.get_xdata()[0] for d in dots] == [1.0, -1.0, 0.1]
+    assert [d.get_color() for d in dots] == [WORSE, BETTER, "#777"] and [d.get_xdata()[0] for d in dots] == [
+        1.0,
+        -1.0,
+        0.1,
+    ]
     assert "+40.0" in [t.get_text() for t in axis.texts]
 
 
 def test_curves_show_means_and_every_seed():
-    axis = curves({"a": {"line": ([1.0, 10.0], [[1.0, 3.0], [5.0]])}}, "x", "y", log=True, reference={"zero": 0.0}).axes[0]
+    axis = curves(
+        {"a": {"line": ([1.0, 10.0], [[1.0, 3.0], [5.0]])}}, "x", "y", log=True, reference={"zero": 0.0}
+    ).axes[0]
     assert axis.lines[0].get_ydata().tolist() == [2.0, 5.0] and axis.get_xscale() == "log"
     assert [list(line.get_ydata()) for line in axis.lines[1:3]] == [[1.0, 3.0], [5.0]]
     assert "zero" in [t.get_text() for t in axis.texts]
@@ -156,8 +182,12 @@ PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [
 DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
 
 
-@pytest.mark.parametrize("eye", [np.eye(3), np.array(PROTANOPIA), np.array(DEUTERANOPIA)], ids=["all cones", "protanopia", "deuteranopia"])
-@pytest.mark.parametrize("palette", [LINES, (LEFT, RIGHT, MIDDLE), (WORSE, BETTER, "#777777")], ids=["lines", "sides", "verdicts"])
+@pytest.mark.parametrize(
+    "eye", [np.eye(3), np.array(PROTANOPIA), np.array(DEUTERANOPIA)], ids=["all cones", "protanopia", "deuteranopia"]
+)
+@pytest.mark.parametrize(
+    "palette", [LINES, (LEFT, RIGHT, MIDDLE), (WORSE, BETTER, "#777777")], ids=["lines", "sides", "verdicts"]
+)
 def test_colours_are_told_apart_by_every_eye(eye, palette):
     """Machado et al. 2009: what is left of a colour without one kind of cone, in linear light."""
     light = np.array([to_rgb(colour) for colour in palette]) ** 2.2

@@ -15,20 +15,21 @@ import torch
 from PIL import Image
 from tiny import prior_arrays
 
-from kp.clips import read_video, write_video
-from kp.crops import read_boxes
+from kp.datasets.clips import clip_frames
+from kp.datasets.priors import load_poses
 from kp.errors import KpError
-from kp.exports import FORMATS
-from kp.pose_files import as_prior, choose_skeleton, read_pose_file
-from kp.poses import load_poses
-from kp.predict import Predictor, read_frames
-from kp.record import read_metrics
-from kp.signs import Signs
-from kp.skeleton import BODY, find_skeleton
-from kp.state import State, save_checkpoint
-from kp.tracking import Track, measure
-from kp.watch import read_signs
-from kp.weights import load, save_weights
+from kp.formats.read import choose_skeleton, read_pose_file
+from kp.formats.track import Track
+from kp.inference.crops import read_boxes
+from kp.inference.predictor import Predictor, load
+from kp.method.checkpoint import save_checkpoint
+from kp.own_video.prepare import as_prior
+from kp.skeletons import BODY, find_skeleton
+from kp.training.diagnostics import Diagnostics
+from kp.training.log import read_metrics
+from kp.training.monitor import read_diagnostics
+from kp.training.state import State
+from kp.video import read_header, read_image, read_video, write_video
 
 MUTANTS = 100  # of every kind of file
 SECONDS, ROOM, GROWTH = 20, 3 << 30, 300 << 20  # for one file; bytes that may be asked for; bytes that may be kept
@@ -58,7 +59,20 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
                 if numbers:
                     where = chance.choice(numbers)
                     made[where.start() : where.end()] = chance.choice(
-                        (b"nan", b"1e999", b"-1", b"0", b"", b"99999999999999999999", b'"x"', b"[]", b"{}", b"null", b"1e15", b"NaN")
+                        (
+                            b"nan",
+                            b"1e999",
+                            b"-1",
+                            b"0",
+                            b"",
+                            b"99999999999999999999",
+                            b'"x"',
+                            b"[]",
+                            b"{}",
+                            b"null",
+                            b"1e15",
+                            b"NaN",
+                        )
                     )
     return bytes(made)
 
@@ -75,8 +89,8 @@ def pose_file(path) -> bool:
 
 
 def video(path) -> bool:
-    count, (width, height), rate = measure(path)
-    return min(count, width, height) >= 1 and rate > 0 and finite(rate)
+    header, frames = read_header(path), read_video(path)
+    return frames.shape[2:0:-1] == header.size and header.rate > 0 and finite(float(header.rate))
 
 
 def images(frames: np.ndarray) -> bool:
@@ -101,9 +115,9 @@ READERS = {
     "mp4": (".mp4", video),
     "avi": (".avi", video),
     "mkv": (".mkv", video),
-    "clip": (".mp4", lambda path: images(read_video(path))),
-    "png": (".png", lambda path: images(read_frames(path))),
-    "jpg": (".jpg", lambda path: images(read_frames(path))),
+    "clip": (".mp4", lambda path: images(np.stack(list(clip_frames(path))))),
+    "png": (".png", lambda path: images(read_image(path)[None])),
+    "jpg": (".jpg", lambda path: images(read_image(path)[None])),
     "csv": (".csv", pose_file),
     "dlc": (".csv", pose_file),
     "dlc-h5": (".h5", pose_file),
@@ -115,7 +129,7 @@ READERS = {
     "skeleton": (".json", lambda path: len(find_skeleton(str(path)).edge_indices) > 0),
     "checkpoint": (".pt", lambda path: model(Predictor.load(path))),
     "safetensors": (".safetensors", lambda path: model(load(path))),
-    "signs": (".jsonl", lambda path: lines(path, "watch.jsonl", lambda run: read_signs(run, 100))),
+    "diagnostics": (".jsonl", lambda path: lines(path, "diagnostics.jsonl", lambda run: read_diagnostics(run, 100))),
     "metrics": (".jsonl", lambda path: lines(path, "metrics.jsonl", read_metrics)),
 }
 
@@ -132,17 +146,23 @@ def sound(tmp_path_factory, config):
         Image.fromarray(frames[0]).save(target(kind))
     poses = prior_arrays(12)["keypoints"].astype(np.float32)
     track = Track(place / "a.mp4", (128, 128), 20.0, BODY, poses, np.full((12, 17), 0.5, np.float32), [])
-    for kind, (_, write) in FORMATS.items():
-        write(track, target(kind))
+    for kind, ending in {"csv": ".csv", "dlc": ".dlc.csv", "dlc-h5": ".h5", "coco": ".json", "sleap": ".slp"}.items():
+        track.save(place / f"track{ending}")
+        (place / f"track{ending}").replace(target(kind))
     np.savez(target("npz"), **prior_arrays(12))
     np.savez(target("prior"), **prior_arrays(12))
     target("boxes").write_text("frame,x,y,width,height\n0,1.5,2,30,40\n9,4,2,30,40\n49,8.25,2,31,40\n")
     target("skeleton").write_text(json.dumps(asdict(replace(BODY, name="mine")) | {"regions": {}}, indent=1))
     torch.manual_seed(0)
-    state = State(replace(config, network=replace(config.network, width=4, regressor_width=4, discriminator_width=4)), torch.device("cpu"))
+    state = State(
+        replace(config, network=replace(config.network, width=4, regressor_width=4, discriminator_width=4)),
+        torch.device("cpu"),
+    )
     save_checkpoint(state.state_dict(), target("checkpoint"))
-    save_weights(Predictor.of(state), target("safetensors"))
-    target("signs").write_text((json.dumps(asdict(Signs(25, 0.5, 0.1, 0.1, 0.5, 0.0, 0.6, 0.4, 0.7))) + "\n") * 3)
+    state.predictor().save(target("safetensors"))
+    target("diagnostics").write_text(
+        (json.dumps(asdict(Diagnostics(25, 0.5, 0.1, 0.1, 0.5, 0.0, 0.6, 0.4, 0.7))) + "\n") * 3
+    )
     target("metrics").write_text('{"phase": "train", "step": 25, "seconds": 1.5, "perceptual": 0.5}\n' * 3)
     return {kind: target(kind).read_bytes() for kind in READERS}
 
@@ -196,7 +216,9 @@ def test_damaged_files(kind, sound, tmp_path):
     assert not os.WIFSIGNALED(status), f"mutant {len(told)} ended the process by signal {os.WTERMSIG(status)}"
     surprises = {number: outcome for number, outcome in enumerate(told) if outcome not in ("right", "error")}
     assert not surprises and len(told) == MUTANTS
-    assert told[0] == "right" and ("error" in told or kind == "signs"), "the sound file is read, and damage is seen; signs are left out"
+    assert told[0] == "right" and ("error" in told or kind == "diagnostics"), (
+        "the sound file is read, and damage is seen; signs are left out"
+    )
 
 
 def test_there_are_a_thousand():
@@ -220,7 +242,9 @@ def test_no_file_executes_anything(kind, tmp_path):
     if kind == "checkpoint":
         torch.save({"config": evil, "modules": evil}, path)
     else:
-        np.savez(path, **prior_arrays(2) | {"keypoints": np.array([evil], object), "joint_names": np.array([evil], object)})
+        np.savez(
+            path, **prior_arrays(2) | {"keypoints": np.array([evil], object), "joint_names": np.array([evil], object)}
+        )
     with pytest.raises(KpError, match=re.escape(str(path))):
         read(path)
     assert not (tmp_path / "trace").exists()

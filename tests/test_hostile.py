@@ -1,4 +1,7 @@
-"""Folders that may not be written, disks that are full, names in any script: one clear error, or a result; the old file stays."""
+"""Folders that may not be written, disks that are full, names in any script:
+
+one clear error, or a result; the old file stays.
+"""
 
 import errno
 import os
@@ -17,19 +20,18 @@ import pytest
 import torch
 from tiny import prior_arrays, write_video
 
-from kp.cli_footage import check
+from kp.cli.own_video import check
 from kp.errors import KpError
-from kp.exports import FORMATS
-from kp.onnx_export import write_onnx
-from kp.overlay import draw_glimpses, write_overlay
-from kp.predict import Predictor
-from kp.prepare import prepare
-from kp.state import State, save_checkpoint
-from kp.swap import write_swap
-from kp.tracking import look, track
-from kp.train import train
-from kp.watch import Watch
-from kp.weights import save_weights
+from kp.formats.track import WRITERS
+from kp.inference.onnx import write_onnx
+from kp.inference.predictor import Predictor
+from kp.inference.repose import write_reposed
+from kp.inference.view import look
+from kp.method.checkpoint import save_checkpoint
+from kp.own_video.prepare import prepare
+from kp.training.loop import train
+from kp.training.monitor import Monitor
+from kp.training.state import State
 
 FULL = Path("/dev/full")  # whoever writes there hears that no space is left
 
@@ -37,12 +39,12 @@ FULL = Path("/dev/full")  # whoever writes there hears that no space is left
 @pytest.fixture(scope="module")
 def predictor(config):
     torch.manual_seed(0)
-    return Predictor.of(State(config, torch.device("cpu")))
+    return State(config, torch.device("cpu")).predictor()
 
 
 @pytest.fixture(scope="module")
 def tracked(predictor, tiny):
-    return track(predictor, look(tiny / "videos/test/000.mp4", masks=tiny / "masks/test/000.mp4"), progress=False)
+    return predictor.track(tiny / "videos/test/000.mp4", masks=tiny / "masks/test/000.mp4", progress=False)
 
 
 @pytest.fixture
@@ -50,27 +52,28 @@ def writers(config, predictor, tracked, tiny):
     """Everything that kp writes: name → how to write it to a path, and the ending that it wants."""
     view = look(tiny / "videos/test/000.mp4", masks=tiny / "masks/test/000.mp4", progress=False)
     return {
-        **{name: (lambda path, write=write: write(tracked, path), ending) for name, (ending, write) in FORMATS.items()},
-        "overlay": (lambda path: write_overlay(tracked, path), ".mp4"),
-        "glimpses": (lambda path: draw_glimpses(tracked, path), ".png"),
-        "weights": (lambda path: save_weights(predictor, path), ".safetensors"),
+        **{ending: (tracked.save, ending) for ending in WRITERS},
+        "weights": (lambda path: predictor.save(path), ".safetensors"),
         "checkpoint": (lambda path: save_checkpoint({"a": torch.zeros(100_000)}, path), ".pt"),
-        "swap": (lambda path: write_swap(predictor, view, view, path.parent), None),
+        "repose": (lambda path: write_reposed(predictor, view, view, path.parent), None),
         "onnx": (lambda path: write_onnx(predictor, path.parent), None),
     }
 
 
-NAMES = (*FORMATS, "overlay", "glimpses", "weights", "checkpoint")
+NAMES = (*WRITERS, "weights", "checkpoint")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "sleap"])  # which deletes what is in its way first
+@pytest.mark.parametrize("name", [name for name in NAMES if name != ".slp"])  # which deletes what is in its way first
 def test_no_space_left(writers, tmp_path, name):
-    """The file beside the target, which is written first, lies on a full disk: an error that names the target, and what was there stays."""
+    """The file beside the target, which is written first, lies on a full disk:
+
+    an error that names the target, and what was there stays.
+    """
     write, ending = writers[name]
     path = tmp_path / f"out{ending}"
     path.write_text("precious")
-    part = tmp_path / (f"{path.name}.part" if name == "checkpoint" else f".{path.stem}.part{path.suffix}")
+    part = tmp_path / f".{path.stem}.part{path.suffix}"
     part.symlink_to(FULL)
     with pytest.raises(KpError, match=re.escape(str(path))) as error:
         write(path)
@@ -118,7 +121,7 @@ def no_file_over_64_bytes() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
 
 
-@pytest.mark.parametrize("name", (*NAMES, "swap", "onnx"))
+@pytest.mark.parametrize("name", (*NAMES, "repose", "onnx"))
 def test_cut_off_in_the_middle_of_a_file(writers, tmp_path, name):
     write, ending = writers[name]
     path = tmp_path / f"out{ending or ''}"
@@ -140,7 +143,7 @@ as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="on
 
 
 @as_root
-@pytest.mark.parametrize("name", (*NAMES, "swap", "onnx"))
+@pytest.mark.parametrize("name", (*NAMES, "repose", "onnx"))
 def test_read_only_folder(writers, locked, name):
     write, ending = writers[name]
     said = in_a_child(nobody, lambda: write(locked / f"out{ending or ''}"))
@@ -169,13 +172,12 @@ def test_any_name(config, predictor, tracked, tiny, tmp_path, name):
     for kind in ("videos", "masks"):
         (place / kind).mkdir(parents=True)
         shutil.copy(tiny / kind / "test/000.mp4", place / kind / f"{name}.mp4")
-    found = track(predictor, look(place / "videos" / f"{name}.mp4", masks=place / "masks" / f"{name}.mp4"), progress=False)
+    found = predictor.track(place / "videos" / f"{name}.mp4", masks=place / "masks" / f"{name}.mp4", progress=False)
     assert np.array_equal(found.keypoints, tracked.keypoints)
-    for ending, write in FORMATS.values():
-        write(found, place / f"{name}{ending}")
+    for ending in WRITERS:
+        found.save(place / f"{name}{ending}")
         assert (place / f"{name}{ending}").stat().st_size > 100
-    write_overlay(found, place / f"{name}.mp4")
     shutil.copytree(tiny, place / "set")
-    with Watch(place / "run") as watch:
-        train(replace(config, data=replace(config.data, videos=place / "set")), place / "run", on_step=watch)
+    with Monitor(place / "run") as monitor:
+        train(replace(config, data=replace(config.data, videos=place / "set")), place / "run", on_step=monitor)
     assert (place / "run/report.html").is_file() and Predictor.load(place / "run")

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import kp
-from kp.evaluate import load_test
-from kp.metrics import joint_errors, ruler_errors
-from kp.weights import MODELS
+from kp.evaluation.evaluate import load_test
+from kp.evaluation.metrics import ruler_errors
+from kp.geometry import joint_errors
+from kp.inference.predictor import MODELS
 
 ROOT = Path(__file__).parents[1]
 CARDS = {name: (MODELS / f"{name}.md").read_text() for name in ("people", "faces")}
@@ -31,9 +32,12 @@ def test_people_it_has_never_seen(people, background, least):
 @pytest.mark.parametrize("background", [False, True], ids=["on black", "before a background"])
 def test_faces_it_has_never_seen(background):
     faces = kp.load("faces")
-    test = load_test(replace(faces.model.config.data, videos=ROOT / "data/faces", background=background), progress=False)
+    test = load_test(
+        replace(faces.model.config.data, videos=ROOT / "data/faces", background=background), progress=False
+    )
     images, true = test.images[:, ::4].flatten(0, 1), test.keypoints[:, ::4].flatten(0, 1)
-    assert ruler_errors(faces(images).keypoints, true, faces.skeleton).mean().item() < 8  # % of the outer eye corners' distance
+    # % of the outer eye corners' distance
+    assert ruler_errors(faces(images).keypoints, true, faces.skeleton).mean().item() < 8
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -45,13 +49,15 @@ def test_the_files_are_small(name):
 @pytest.mark.parametrize("place", ["black", "rooms"])
 def test_the_card_tells_the_scores_of_the_records(name, folder, place):
     record = json.loads((ROOT / f"data/runs/{folder}/student_{place}_seed0.json").read_text())
-    told = [record["raw"], record["raw_mirrored"], record["mean_pose"]] + ([record["ruler"]] if record.get("ruler") else [])
+    told = [record["raw"], record["raw_mirrored"], record["mean_pose"]] + (
+        [record["ruler"]] if record.get("ruler") else []
+    )
     assert all(f"{number:.2f}" in CARDS[name] for number in told)
 
 
 def test_a_square_video_of_any_size_goes_in(people):
-    from kp.predict import read_frames
+    from kp.video import read_video
 
-    frames = read_frames(ROOT / "data/people/videos/test/000.mp4")[:4]
+    frames = read_video(ROOT / "data/people/videos/test/000.mp4")[:4]
     xy = people.pixels(frames)  # in a room: no mask is asked for
     assert xy.shape == (4, 17, 2) and xy.min() >= 0 and xy.max() <= 127

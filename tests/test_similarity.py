@@ -7,14 +7,14 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-import kp.train
-from kp.clips import Clips
+import kp.method.step
 from kp.config import smoke
-from kp.poses import Poses
-from kp.render import render_skeleton
-from kp.similarity import Similarity, draw_similarity
-from kp.state import State
-from kp.train import train_step
+from kp.datasets.clips import Clips
+from kp.datasets.priors import Poses
+from kp.geometry import Similarity, draw_similarity
+from kp.method.renderer import render_skeleton
+from kp.training.loop import train_step
+from kp.training.state import State
 
 
 def one(angle=0.0, scale=1.0, shift=(0.0, 0.0)):
@@ -44,7 +44,10 @@ def test_a_moved_drawing_is_the_drawing_of_moved_points():
     draw = lambda p: render_skeleton(p, [(0, 1), (2, 3)], 64, 0.3, "gaussian")
     moved, redrawn = move.images(draw(points)), draw(move.points(points))
     inside = move.points(points).abs().amax((1, 2)) < 0.8
-    assert inside.sum() > 10 and (moved - redrawn)[inside].abs().mean() < 0.01 < (draw(points) - redrawn)[inside].abs().mean()
+    assert (
+        inside.sum() > 10
+        and (moved - redrawn)[inside].abs().mean() < 0.01 < (draw(points) - redrawn)[inside].abs().mean()
+    )
 
 
 @pytest.mark.parametrize("bounds", [{}, dict(angle=0.1, scale=0.3, shift=0.05)])
@@ -59,7 +62,11 @@ def test_drawn_within_bounds_and_up_to_them(bounds):
 
 def test_draws_repeat_with_their_generator():
     one, two, other = (draw_similarity(3, torch.Generator().manual_seed(s)) for s in (0, 0, 1))
-    assert torch.equal(one.matrix, two.matrix) and torch.equal(one.shift, two.shift) and not torch.equal(one.shift, other.shift)
+    assert (
+        torch.equal(one.matrix, two.matrix)
+        and torch.equal(one.shift, two.shift)
+        and not torch.equal(one.shift, other.shift)
+    )
 
 
 def test_shapes_are_checked():
@@ -72,15 +79,21 @@ def test_training_moves_the_frames_each_on_its_own_and_the_poses(move, clips, po
     config = smoke()
     state = State(replace(config, data=replace(config.data, move=move)), torch.device("cpu"))
     seen = {}
-    run = kp.train.run
-    monkeypatch.setattr(kp.train, "run", lambda model, x, other: run(model, seen.setdefault("x", x), seen.setdefault("other", other)))
+    run = kp.method.step.run
+    monkeypatch.setattr(
+        kp.method.step,
+        "run",
+        lambda model, x, other: run(model, seen.setdefault("x", x), seen.setdefault("other", other)),
+    )
     draw = state.model.draw
     monkeypatch.setattr(state.model, "draw", lambda p: draw(seen.setdefault("pose", p)))
     same = torch.rand(4, 3, 32, 32) * 2 - 1
     monkeypatch.setattr(Clips, "pairs", lambda self, n, generator, step: (same, same))
     monkeypatch.setattr(Poses, "sample", lambda self, n, generator: self.keypoints[:n])
     train_step(state, clips, poses)
-    assert torch.equal(seen["x"], seen["other"]) == (not move) and torch.equal(seen["pose"], poses.keypoints[:4]) == (not move)
+    assert torch.equal(seen["x"], seen["other"]) == (not move) and torch.equal(seen["pose"], poses.keypoints[:4]) == (
+        not move
+    )
     if move:
         distances, flip = lambda p: torch.cdist(p, p).flatten(1), state.model.skeleton.flip
         plain, mirrored, now = (distances(p) for p in (poses.keypoints[:4], poses.keypoints[:4, flip], seen["pose"]))

@@ -54,9 +54,15 @@ def moving_box(size: int, frames: int, number: int) -> tuple[np.ndarray, np.ndar
 def prior_arrays(count: int = 60, size: int = 128) -> dict:
     """Standing poses with jitter, as a prior file holds them."""
     rng = np.random.default_rng(0)
-    poses = STANDING * (size / 32) * rng.uniform(0.8, 1.2, (count, 1, 1)) + rng.normal(0, 2, (count, len(JOINTS), 2)) + size / 2
+    poses = (
+        STANDING * (size / 32) * rng.uniform(0.8, 1.2, (count, 1, 1))
+        + rng.normal(0, 2, (count, len(JOINTS), 2))
+        + size / 2
+    )
     sources = np.array(["cmu", "deepmimic"])[np.arange(count) % 2]
-    return dict(keypoints=poses.astype(np.float32), source=sources, joint_names=np.array(JOINTS), frame_size=np.array(size))
+    return dict(
+        keypoints=poses.astype(np.float32), source=sources, joint_names=np.array(JOINTS), frame_size=np.array(size)
+    )
 
 
 def seal(root: Path) -> None:
@@ -77,12 +83,16 @@ def make_set(root: Path, size: int = 48, frames: int = FRAMES) -> Path:
             write_video(root / "videos" / split / f"{name}.mp4", images)
             write_video(root / "masks" / split / f"{name}.mp4", masks)
             rows.append(dict(split=split, clip=name, source=source, take=f"{split}_{i}", start=0))
-            for key, value in dict(clip=name, keypoints=keypoints, identity=i, appearance=np.full((5, 3), i / 4, np.float32)).items():
+            for key, value in dict(
+                clip=name, keypoints=keypoints, identity=i, appearance=np.full((5, 3), i / 4, np.float32)
+            ).items():
                 truth[key].append(value)
         (root / "truth").mkdir(exist_ok=True)
         columns = {k: np.stack(v) for k, v in truth.items()}
         columns["appearance_names"] = np.array(["top", "bottom", "shoes", "skin", "hair"])
-        np.savez_compressed(root / "truth" / f"{split}.npz", **columns, joint_names=np.array(JOINTS), frame_size=np.array(size))
+        np.savez_compressed(
+            root / "truth" / f"{split}.npz", **columns, joint_names=np.array(JOINTS), frame_size=np.array(size)
+        )
     with open(root / "clips.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()

@@ -1,4 +1,7 @@
-"""What a teacher takes away: downloads/figures.zip, every figure of the book, and exercises.zip, the notebooks as students get them."""
+"""What a teacher takes away:
+
+downloads/figures.zip, every figure of the book, and exercises.zip, the notebooks as students get them.
+"""
 
 import sys
 import zipfile

@@ -1,4 +1,6 @@
-"""Keep the built book free of the network (drop thebe, fail if a page loads code from elsewhere), quick to show and accessible."""
+"""Keep the built book free of the network (drop thebe, fail if a page loads code from elsewhere), quick to show and
+accessible.
+"""
 
 import re
 from pathlib import Path
@@ -18,7 +20,9 @@ def drop_thebe(app, pagename, templatename, context, doctree):
 
 
 def tidy(app, exception):
-    """Icons load after the text; lists of citations lose roles that browsers no longer know; wide boxes can be scrolled by keyboard."""
+    """Icons load after the text; lists of citations lose roles that browsers no longer know; wide boxes can be scrolled
+    by keyboard.
+    """
     if exception is None and app.builder.format == "html":
         for path in Path(app.outdir).rglob("*.html"):
             if "_static" in path.parts:
@@ -31,7 +35,10 @@ def tidy(app, exception):
 
 
 def want_words(app, doctree, name):
-    """A picture without an alternative text is a warning. Cells of notebooks have theirs in their metadata: mystnb, image, alt."""
+    """A picture without an alternative text is a warning.
+
+    Cells of notebooks have theirs in their metadata: mystnb, image, alt.
+    """
     for image in doctree.findall(nodes.image):
         if not image.get("alt"):
             logging.getLogger(__name__).warning("%s: the picture %s has no alternative text", name, Path(image["uri"]).name)

@@ -1,4 +1,5 @@
-"""The whole book as one PDF: every page of the built site printed by Chromium, in the order of the contents, with bookmarks.
+"""The whole book as one PDF: every page of the built site printed by Chromium, in the order of the contents, with
+bookmarks.
 
 ::
 
@@ -38,7 +39,10 @@ def contents(toc: dict) -> list[tuple[str | None, str]]:
 
 
 def print_book(site: Path, toc: dict, out: Path) -> int:
-    """Write the PDF; returns its number of pages. Links from page to page are dropped: they would lead to this machine."""
+    """Write the PDF; returns its number of pages.
+
+    Links from page to page are dropped: they would lead to this machine.
+    """
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     writer, part = PdfWriter(), None

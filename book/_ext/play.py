@@ -1,4 +1,7 @@
-"""``{play} repose``, ``training`` or ``leakage``: a place where a page comes to life, with a picture in its stead where it cannot."""
+"""``{play} repose``, ``training`` or ``leakage``:
+
+a place where a page comes to life, with a picture in its stead where it cannot.
+"""
 
 import shutil
 from pathlib import Path
@@ -24,7 +27,8 @@ class Play(SphinxDirective):
         picture = nodes.image(uri=f"/{ASSETS}/{kind}.png", alt=WHAT[kind], candidates={"?": ""})
         note = "Touched, this picture comes to life where scripts run and the book is served by a web server (python -m http.server)."
         open_, close = f'<div class="play" data-play="{kind}"><div class="play-fallback">', f'<p class="play-note">{note}</p></div></div>'
-        module = '<script type="module" src="../_static/play/page.js"></script>'  # a browser runs a module once, however often it is named
+        # a browser runs a module once, however often it is named
+        module = '<script type="module" src="../_static/play/page.js"></script>'
         raw = lambda text: nodes.raw("", text, format="html")
         return [raw(open_), picture, raw(close + module)]
 

@@ -1,6 +1,8 @@
-"""Under every executed page: with what it was run, when, on what, and how to run it again. And a page that lists them all.
+"""Under every executed page: with what it was run, when, on what, and how to run it again. And a page that lists them
+all.
 
-Buttons for Colab and Binder appear where the environment variable KP_REPOSITORY says ``owner/name`` (the publishing workflow does).
+Buttons for Colab and Binder appear where the environment variable KP_REPOSITORY says ``owner/name`` (the publishing
+workflow does).
 """
 
 import ast
@@ -29,7 +31,10 @@ def up(name: str) -> str:
 
 
 def given(notebook: dict) -> dict:
-    """All parameters: those of the notebook's own cell, with what papermill was given in their place. Folders by their last name."""
+    """All parameters: those of the notebook's own cell, with what papermill was given in their place.
+
+    Folders by their last name.
+    """
     own = {}
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
@@ -46,7 +51,10 @@ def checksum(root: Path, parameters: dict) -> str:
 
 
 def facts(path: Path) -> dict | None:
-    """Of an executed notebook: parameters, minutes, provenance, whether it ran without error. None if nothing was run."""
+    """Of an executed notebook:
+
+    parameters, minutes, provenance, whether it ran without error. None if nothing was run.
+    """
     notebook = json.loads(path.read_text())
     run = notebook["metadata"].get("papermill")
     if not run:

@@ -49,7 +49,8 @@ def deck(app, doctree, name):
     def render(node):
         piece = app.builder.render_partial(node.deepcopy())["fragment"]  # rendering changes where a picture lies
         piece = piece.replace('href="#', f'href="../{name}.html#')
-        return re.sub(r'href="(?!https?:|\.\./)', f'href="../{Path(name).parent}/', piece)  # decks lie beside the chapter's folder
+        # decks lie beside the chapter's folder
+        return re.sub(r'href="(?!https?:|\.\./)', f'href="../{Path(name).parent}/', piece)
 
     pages = []
     for section in doctree.findall(nodes.section):

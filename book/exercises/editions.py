@@ -1,4 +1,5 @@
-"""Two editions of a notebook of exercises: ``student``, with the cells to fill in, and ``solved``, with the solutions in their place.
+"""Two editions of a notebook of exercises: ``student``, with the cells to fill in, and ``solved``, with the solutions
+in their place.
 
 ::
 
@@ -30,7 +31,10 @@ def edition(notebook: NotebookNode, kind: str) -> NotebookNode:
 
 
 def hand_out(folder: Path) -> list[Path]:
-    """Write every student edition that ``folder`` does not hold yet; what is there, with its answers, stays. Returns what was written."""
+    """Write every student edition that ``folder`` does not hold yet; what is there, with its answers, stays.
+
+    Returns what was written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [source for source in sorted(Path(__file__).parent.glob("*.ipynb")) if not (folder / source.name).exists()]
     for source in missing:

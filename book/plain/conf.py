@@ -1,4 +1,7 @@
-"""Plain Sphinx in the place of jupyter-book: every setting comes from ``_config.yml``. ``make plain`` builds with it."""
+"""Plain Sphinx in the place of jupyter-book:
+
+every setting comes from ``_config.yml``. ``make plain`` builds with it.
+"""
 
 import sys
 from pathlib import Path

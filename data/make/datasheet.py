@@ -1,4 +1,5 @@
-"""Pictures and measurements of data/people, data/circle and data/faces for their datasheet: ``python data/make/datasheet.py``.
+"""Pictures and measurements of data/people, data/circle and data/faces for their datasheet: ``python
+data/make/datasheet.py``.
 
 Writes data/pictures/*.png and data/pictures/gap.json (how far each prior lies from the videos' poses).
 """
@@ -11,13 +12,15 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from kp.clips import read_labels, read_video, to_images
+from kp.datasets.clips import read_labels, to_images
+from kp.datasets.priors import load_poses
+from kp.evaluation.metrics import nearest_pose_error
+from kp.evaluation.truth import load_truth
 from kp.figures import close_all, grid, overlay, save
-from kp.metrics import nearest_pose_error
-from kp.poses import load_poses, read_npz
-from kp.render import render_skeleton
-from kp.skeleton import BODY, FACE
-from kp.truth import load_truth
+from kp.files import read_npz
+from kp.method.renderer import render_skeleton
+from kp.skeletons import BODY, FACE
+from kp.video import read_video
 
 DATA = Path(__file__).parents[1]
 PEOPLE, CIRCLE, FACES, PICTURES = DATA / "people", DATA / "circle", DATA / "faces", DATA / "pictures"
@@ -40,7 +43,10 @@ def spaced(root: Path, split: str, count: int) -> list[str]:
 
 def contact_sheet(split: str, count: int) -> None:
     """Strips of ``count`` clips."""
-    save(grid([(name, strip(PEOPLE, split, name)) for name in spaced(PEOPLE, split, count)], 0.9), PICTURES / f"{split}.png")
+    save(
+        grid([(name, strip(PEOPLE, split, name)) for name in spaced(PEOPLE, split, count)], 0.9),
+        PICTURES / f"{split}.png",
+    )
 
 
 def talking_heads(count: int) -> None:
@@ -55,7 +61,9 @@ def talking_heads(count: int) -> None:
 
 
 def all_around(count: int) -> None:
-    """Strips of ``count`` test clips in the order of their camera's direction, each with the skeleton that β draws of its last frame."""
+    """Strips of ``count`` test clips in the order of their camera's direction, each with the skeleton that β draws of
+    its last frame.
+    """
     data = read_npz(CIRCLE / "truth" / "test.npz", ("clip", "turned"))
     truth = load_truth(CIRCLE, "test", BODY, 128)
     turned = data["turned"][:, 27]  # frame 27 is a strip's last
@@ -85,7 +93,10 @@ def face_gap() -> dict:
 
 
 def landmarks() -> None:
-    """The 68 landmarks with their numbers: on a neutral head, and as mapped from the 71 points of the photographs' model."""
+    """The 68 landmarks with their numbers:
+
+    on a neutral head, and as mapped from the 71 points of the photographs' model.
+    """
     from head import Head
     from people import sample_identity
     from photographs import load_model, to_300w
@@ -99,14 +110,20 @@ def landmarks() -> None:
     camera = Camera.looking(points.mean(0) - [0, 1.2, 0], points.mean(0), 9.0, 1024)
     grey, empty = np.full((1024, 1024, 3), 0.3, np.float32), np.zeros((1024, 1024, 3), np.float32)
     light = Light(np.array([0.3, -0.85, 0.43]), np.full(3, 0.7), np.full(3, 0.5), np.full(3, 0.4))
-    bald = [(p, v) for p, v in zip(person.parts, person.talking(still[0], rotation[0], position[0]), strict=True) if p["name"] != "hair"]
+    bald = [
+        (p, v)
+        for p, v in zip(person.parts, person.talking(still[0], rotation[0], position[0]), strict=True)
+        if p["name"] != "hair"
+    ]
     image, _ = render([p for p, _ in bald], [v for _, v in bald], camera, (grey, empty, empty.copy()), light, 1024)
     mean, _, _ = load_model()
     figure, axes = plt.subplots(1, 2, figsize=(11, 5.6))
     axes[0].imshow(image.clip(0, 1))
     axes[1].plot(*mean.T, "o", color="#bbb", ms=7, label="the model's 71 points")
     axes[1].invert_yaxis()
-    for axis, marks, ink in zip(axes, (camera.project(points)[0], to_300w(mean[None])[0]), ("#ffd84d", "black"), strict=True):
+    for axis, marks, ink in zip(
+        axes, (camera.project(points)[0], to_300w(mean[None])[0]), ("#ffd84d", "black"), strict=True
+    ):
         axis.plot(*marks.T, ".", color="#d02020", ms=4, label="300-W's 68 points")
         for number, (x, y) in enumerate(marks):
             axis.annotate(str(number), (x, y), xytext=(2, 2), textcoords="offset points", fontsize=6, color=ink)
@@ -117,14 +134,20 @@ def landmarks() -> None:
 
 
 def shape_vectors(keypoints) -> np.ndarray:
-    """Poses as vectors that compare by shape: pelvis at the origin, in units of the set's mean torso, √17 divided out."""
+    """Poses as vectors that compare by shape:
+
+    pelvis at the origin, in units of the set's mean torso, √17 divided out.
+    """
     p = keypoints.numpy().reshape(-1, len(BODY), 2)
     torso = np.linalg.norm(p[:, NECK] - p[:, PELVIS], axis=1).mean()
     return ((p - p[:, [PELVIS]]) / torso).reshape(len(p), -1) / np.sqrt(len(BODY))
 
 
 def distances(root: Path, prior: str, source: str) -> dict[str, np.ndarray]:
-    """From each pose of the training and test videos to the nearest prior pose: root mean square per joint, in torso lengths."""
+    """From each pose of the training and test videos to the nearest prior pose:
+
+    root mean square per joint, in torso lengths.
+    """
     labels = read_labels(root)
     tree = cKDTree(shape_vectors(load_poses(root / "priors" / f"{prior}.npz", BODY, 128).keypoints))
     found = {}
@@ -146,7 +169,13 @@ def gap() -> dict:
         axis = figure.add_subplot(1, 2, column + 1)
         for split, distance in distances(PEOPLE, prior, source).items():
             numbers = found[f"{prior} prior, {split} videos"] = summary(distance)
-            axis.hist(distance, np.linspace(0, 0.6, 40), density=True, alpha=0.6, label=f"{split}, median {numbers['median']:.3f}")
+            axis.hist(
+                distance,
+                np.linspace(0, 0.6, 40),
+                density=True,
+                alpha=0.6,
+                label=f"{split}, median {numbers['median']:.3f}",
+            )
         axis.set(
             title=f"{prior} prior" + (", videos of source A" if source else ""),
             xlabel="distance to the nearest prior pose, torsos",
@@ -154,7 +183,9 @@ def gap() -> dict:
         )
         axis.legend(frameon=False, fontsize=7)
     save(figure, PICTURES / "gap.png")
-    return found | {f"circle: matched prior, {split} videos": summary(d) for split, d in distances(CIRCLE, "matched", "").items()}
+    return found | {
+        f"circle: matched prior, {split} videos": summary(d) for split, d in distances(CIRCLE, "matched", "").items()
+    }
 
 
 def main() -> None:

@@ -20,7 +20,10 @@ STILL = ("eyeLook", "tongue", "mouthClose", "eyeBlink")  # not used as gestures;
 
 
 class Head(Body):
-    """A body framed from the shoulders up. ``actions``: names of the blendshapes; ``moves``: their offsets of every vertex at weight 1."""
+    """A body framed from the shoulders up.
+
+    ``actions``: names of the blendshapes; ``moves``: their offsets of every vertex at weight 1.
+    """
 
     def __init__(self, identity: Identity, rng: np.random.Generator):
         import torch
@@ -58,7 +61,9 @@ class Head(Body):
         """Bones' rotations (T, B, 3, 3) and positions (T, B, 3) of an upright body whose head is turned by (T, 3, 3)."""
         still = np.broadcast_to(np.eye(3), turned.shape)
         feet = self.heads[0] - [0, 0, self.rest[:, 2].min()]
-        return self.kinematics({self.bones[0]: still, "neck01": halfway(turned), "head": turned}, np.broadcast_to(feet, (len(turned), 3)))
+        return self.kinematics(
+            {self.bones[0]: still, "neck01": halfway(turned), "head": turned}, np.broadcast_to(feet, (len(turned), 3))
+        )
 
     def landmarks(self, expression: np.ndarray, rotation: np.ndarray, position: np.ndarray) -> np.ndarray:
         """The 68 points in metres, (T, 68, 3), for expressions (T, A) and bones' rotations and positions (T, B, …)."""
@@ -81,7 +86,10 @@ def _path(rng: np.random.Generator, frames: int, knots: int, low: float, high: f
 
 @cache
 def _gestures(actions: tuple) -> dict:
-    """Gesture → columns of its actions: left and right together, but for those that move the whole mouth or jaw to a side."""
+    """Gesture → columns of its actions:
+
+    left and right together, but for those that move the whole mouth or jaw to a side.
+    """
     found = {}
     for column, action in enumerate(actions):
         if not action.startswith(STILL):
@@ -92,7 +100,10 @@ def _gestures(actions: tuple) -> dict:
 
 
 def express(actions: list, rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Weights (frames, A) of a talking, changing face: some gestures, mostly the same on both sides, speech, a blink."""
+    """Weights (frames, A) of a talking, changing face:
+
+    some gestures, mostly the same on both sides, speech, a blink.
+    """
     weights = np.zeros((frames, len(actions)))
     gestures = _gestures(tuple(actions))
     silent = [g for g in gestures if g not in TALK or g == "mouthSmile"]

@@ -1,4 +1,7 @@
-"""Render talking heads: ``python data/make/make_faces.py`` (about eight minutes on two cores). Writes data/faces as make_people.py does."""
+"""Render talking heads:
+
+``python data/make/make_faces.py`` (about eight minutes on two cores). Writes data/faces as make_people.py does.
+"""
 
 import argparse
 import multiprocessing
@@ -35,8 +38,8 @@ def head(identity: int) -> Head:
 def act(person: Head, rng: np.random.Generator, frames: int):
     """A head that talks and turns before a camera: (expressions, rotations, positions, camera, keypoints, elevation).
 
-    The camera stands within ±10° of straight ahead. The box of all landmarks of all frames is centred and fills 66–80 % of
-    the frame. keypoints (T, 68, 2) in pixel indices of the set's frames.
+    The camera stands within ±10° of straight ahead. The box of all landmarks of all frames is centred and fills 66–80 %
+    of the frame. keypoints (T, 68, 2) in pixel indices of the set's frames.
     """
     expression, turned = express(person.actions, rng, frames), turn(rng, frames)
     rotation, position = person.pose(turned)
@@ -63,7 +66,13 @@ def film(job: tuple) -> dict:
         covers.append(cover)
     name = f"{number:03d}"
     write_clip(out, split, name, images, covers)
-    truth = dict(keypoints=keypoints, identity=identity, appearance=person.appearance(APPEARANCE), turned=turned, elevation=elevation)
+    truth = dict(
+        keypoints=keypoints,
+        identity=identity,
+        appearance=person.appearance(APPEARANCE),
+        turned=turned,
+        elevation=elevation,
+    )
     return dict(clip=name, split=split, source="rendered", **truth)
 
 
@@ -82,7 +91,9 @@ def draw_matched() -> tuple[list, list]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "faces")
-    parser.add_argument("--fraction", type=float, default=1.0, help="render only this share of the clips, to try things out")
+    parser.add_argument(
+        "--fraction", type=float, default=1.0, help="render only this share of the clips, to try things out"
+    )
     args = parser.parse_args()
     common = dict(joint_names=np.array([str(i) for i in range(68)]), frame_size=np.array(SIZE))
     jobs = [(args.out, s, i) for s, n in CLIPS.items() for i in range(round(n * args.fraction))]
@@ -91,7 +102,9 @@ def main() -> None:
         rows = list(tqdm(pool.imap(film, jobs, chunksize=4), total=len(jobs), desc="clips", unit="clip"))
     write_tables(args.out, list(CLIPS), rows, ["source"], APPEARANCE, common, DECIMALS)
     write_prior(args.out, "matched", *draw_matched(), common, DECIMALS)
-    write_prior(args.out, "photographs", *sample_photographs(POSES, SIZE, np.random.default_rng([SEED, 9])), common, DECIMALS)
+    write_prior(
+        args.out, "photographs", *sample_photographs(POSES, SIZE, np.random.default_rng([SEED, 9])), common, DECIMALS
+    )
     write_sums(args.out)
 
 

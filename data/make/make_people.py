@@ -1,6 +1,7 @@
 """Render a set: ``python data/make/make_people.py people`` or ``circle`` (about seven minutes each on two cores).
 
-Two processes, deterministic by seed. Writes videos/, masks/, clips.csv, priors/ and truth/ below ``--out``; checksums last.
+Two processes, deterministic by seed. Writes videos/, masks/, clips.csv, priors/ and truth/ below ``--out``; checksums
+last.
 """
 
 import argparse
@@ -82,7 +83,9 @@ def draw_prior(videos: VideoSet, name: str) -> tuple[list, list]:
                 motion = recombine(motion, cut(choices[rng.integers(len(choices))], rng))
             person = body(FIRST_IDENTITY["prior"] + int(rng.integers(IDENTITIES["prior"])))
             shot = shoot(person, *retarget(motion, person), motion.facing(), rng, videos, whole=False)
-            seen = np.flatnonzero((abs(shot.turned) <= videos.turn) & (abs(shot.keypoints - middle) < middle).all((1, 2)))
+            seen = np.flatnonzero(
+                (abs(shot.turned) <= videos.turn) & (abs(shot.keypoints - middle) < middle).all((1, 2))
+            )
             chosen = rng.permutation(seen)[: min(POSES_A_WINDOW, videos.poses - len(keypoints))]
             keypoints += list(shot.keypoints[chosen])
             sources += [source] * len(chosen)
@@ -94,7 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("set", choices=SETS)
     parser.add_argument("--out", type=Path, help="default: data/ and the set's name")
-    parser.add_argument("--fraction", type=float, default=1.0, help="render only this share of the clips, to try things out")
+    parser.add_argument(
+        "--fraction", type=float, default=1.0, help="render only this share of the clips, to try things out"
+    )
     args = parser.parse_args()
     videos, out = SETS[args.set], args.out or Path(__file__).parents[1] / args.set
     common = dict(joint_names=np.array(JOINT_NAMES), frame_size=np.array(videos.size))

@@ -15,12 +15,17 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from kp.bvh import read_take
+from kp.formats.bvh import read_take
 
 LIMBS = ("thigh", "shin", "uarm", "larm")
 
 # Bones of the rendered body that each captured segment drives.
-BONES = {"pelvis": ["root", "pelvis.L", "pelvis.R"], "chest": ["spine01"], "neck": ["neck01"], "head": ["head", "neck03"]}
+BONES = {
+    "pelvis": ["root", "pelvis.L", "pelvis.R"],
+    "chest": ["spine01"],
+    "neck": ["neck01"],
+    "head": ["head", "neck03"],
+}
 NEXT_BONE = {
     "thigh": ("upperleg01", "lowerleg01"),
     "shin": ("lowerleg01", "foot"),
@@ -140,7 +145,9 @@ def read_bvh(path: Path) -> Motion:
             world.append(world[joint.parent])
             continue
         order = [(c[0], k) for k, c in enumerate(channels) if c.endswith("rotation")]
-        local = Rotation.from_euler("".join(a for a, _ in order), block[:, [k for _, k in order]], degrees=True).as_matrix()
+        local = Rotation.from_euler(
+            "".join(a for a, _ in order), block[:, [k for _, k in order]], degrees=True
+        ).as_matrix()
         if joint.parent < 0:
             root = block[:, [channels.index(a + "position") for a in "XYZ"]]
             world.append(local)
@@ -148,9 +155,15 @@ def read_bvh(path: Path) -> Motion:
             world.append(world[joint.parent] @ local)
     cmu = "LeftUpLeg" in index
     name = dict(pelvis="Hips", chest="Spine1" if cmu else "Chest", neck="Neck1" if cmu else "Neck", head="Head")
-    parts = ["UpLeg", "Leg", "Foot", "Arm", "ForeArm", "Hand"] if cmu else ["Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist"]
+    parts = (
+        ["UpLeg", "Leg", "Foot", "Arm", "ForeArm", "Hand"]
+        if cmu
+        else ["Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist"]
+    )
     for side, word in (("L", "Left"), ("R", "Right")):
-        name |= {k + side: word + p for k, p in zip(("thigh", "shin", "foot", "uarm", "larm", "hand"), parts, strict=True)}
+        name |= {
+            k + side: word + p for k, p in zip(("thigh", "shin", "foot", "uarm", "larm", "hand"), parts, strict=True)
+        }
         name["clav" + side] = word + ("Shoulder" if cmu else "Collar")
     child = dict(thigh="shin", shin="foot", uarm="larm", larm="hand")
     offset = {k: take.joints[index[n]].offset for k, n in name.items()}

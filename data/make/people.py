@@ -87,7 +87,9 @@ def body_model(actions: str = "none"):
     import torch
 
     torch.set_num_threads(1)
-    options = dict(rig="anny", topology="makehuman-full", local_changes="none", facial_actions=actions, phenotypes="all")
+    options = dict(
+        rig="anny", topology="makehuman-full", local_changes="none", facial_actions=actions, phenotypes="all"
+    )
     return anny.Anny(**options).to(torch.float32)
 
 
@@ -136,14 +138,18 @@ def _garment(kind: str, name: str) -> dict:
 @cache
 def _texture(path: Path) -> np.ndarray:
     image = Image.open(path).convert("RGBA")
-    return np.asarray(image.resize((min(TEXTURE, image.width), min(TEXTURE, image.height)), Image.BOX), np.float32) / 255
+    return (
+        np.asarray(image.resize((min(TEXTURE, image.width), min(TEXTURE, image.height)), Image.BOX), np.float32) / 255
+    )
 
 
 def _tinted(texture: np.ndarray, hue: float, saturation: float, value: float) -> np.ndarray:
     from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 
     hsv = rgb_to_hsv(texture[..., :3])
-    hsv = np.stack([(hsv[..., 0] + hue) % 1, (hsv[..., 1] * saturation).clip(0, 1), (hsv[..., 2] * value).clip(0, 1)], -1)
+    hsv = np.stack(
+        [(hsv[..., 0] + hue) % 1, (hsv[..., 1] * saturation).clip(0, 1), (hsv[..., 2] * value).clip(0, 1)], -1
+    )
     return np.concatenate([hsv_to_rgb(hsv), texture[..., 3:]], -1).astype(np.float32)
 
 
@@ -195,7 +201,9 @@ class Body:
         }
         garments = {name: _garment(kind, asset) for name, (kind, asset, _) in worn.items()}
         skin = sorted((ASSETS / "skins" / identity.skin / "textures").glob("*diffuse*.png"))[0]
-        self.parts = [self._body_part(model, weights, np.any([g["hides"] for g in garments.values()], 0), _texture(skin))]
+        self.parts = [
+            self._body_part(model, weights, np.any([g["hides"] for g in garments.values()], 0), _texture(skin))
+        ]
         for name, garment in garments.items():
             path = garment["texture"].parent / (worn[name][2] or garment["texture"].name)
             texture = _texture(path)
@@ -224,7 +232,9 @@ class Body:
         triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
         corners = np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
         shown = np.tile((quads < BODY_VERTICES).all(1), 2) & ~hidden[triangles].any(1)
-        return self._part("skin", self.rest, weights, triangles[shown], model.texture_coordinates.numpy()[corners[shown]], texture)
+        return self._part(
+            "skin", self.rest, weights, triangles[shown], model.texture_coordinates.numpy()[corners[shown]], texture
+        )
 
     def _worn_part(self, name, garment, weights, texture) -> dict:
         share = garment["weights"][..., None]
@@ -272,7 +282,9 @@ class Body:
         for part in self.parts:
             height, width = part["texture"].shape[:2]
             middle = part["uv"].mean(1) % 1
-            texel = part["texture"][((1 - middle[:, 1]) * (height - 1)).astype(int), (middle[:, 0] * (width - 1)).astype(int)]
+            texel = part["texture"][
+                ((1 - middle[:, 1]) * (height - 1)).astype(int), (middle[:, 0] * (width - 1)).astype(int)
+            ]
             corner = part["rest"][part["triangles"]]
             area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
             weight = area * (texel[:, 3] > 0.35)
@@ -283,5 +295,7 @@ class Body:
             for name, chosen in names.items():
                 w = weight * chosen
                 linear = (texel[:, :3] * w[:, None]).sum(0) / max(w.sum(), 1e-9)
-                colours[name] = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clip(1e-9) ** (1 / 2.4) - 0.055)
+                colours[name] = np.where(
+                    linear <= 0.0031308, linear * 12.92, 1.055 * linear.clip(1e-9) ** (1 / 2.4) - 0.055
+                )
         return np.stack([colours[k] for k in wanted])

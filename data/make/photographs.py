@@ -1,4 +1,7 @@
-"""Landmarks from photographs: samples of the shape model that ``clmtrackr`` (MIT) learnt from the MUCT photographs of real people."""
+"""Landmarks from photographs:
+
+samples of the shape model that ``clmtrackr`` (MIT) learnt from the MUCT photographs of real people.
+"""
 
 import json
 import re
@@ -22,7 +25,8 @@ def _along(points: np.ndarray, chain, count: int) -> np.ndarray:
 
 
 def to_300w(points: np.ndarray) -> np.ndarray:
-    """The model's 71 points → the 68 of 300-W: jaw, brows and nose interpolated along their chains, eyes and lips one to one.
+    """The model's 71 points → the 68 of 300-W: jaw, brows and nose interpolated along their chains, eyes and lips one
+    to one.
 
     The model has no inner corners of the mouth; it gets the outer ones.
     """
@@ -32,17 +36,25 @@ def to_300w(points: np.ndarray) -> np.ndarray:
 
 
 def load_model() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean shape (71, 2), modes (71, 2, 20) and their standard deviations (20,), from the package's JavaScript; y points down."""
+    """Mean shape (71, 2), modes (71, 2, 20) and their standard deviations (20,), from the package's JavaScript; y
+    points down.
+    """
     text = MODEL.read_text()
-    found, _ = json.JSONDecoder().raw_decode(re.sub(r"//[^\n]*", "", text[text.index("{", text.index('"shapeModel"')) :]))
-    return np.array(found["meanShape"]), np.array(found["eigenVectors"]).reshape(71, 2, -1), np.sqrt(found["eigenValues"])
+    found, _ = json.JSONDecoder().raw_decode(
+        re.sub(r"//[^\n]*", "", text[text.index("{", text.index('"shapeModel"')) :])
+    )
+    return (
+        np.array(found["meanShape"]),
+        np.array(found["eigenVectors"]).reshape(71, 2, -1),
+        np.sqrt(found["eigenValues"]),
+    )
 
 
 def sample_photographs(count: int, size: int, rng: np.random.Generator) -> tuple[list, list]:
     """(landmarks (68, 2) in pixel indices of a frame of ``size``, sources).
 
-    Normal weights of the modes, cut at 2.5 deviations; rolled by up to ±12°; the box of the landmarks fills 52–78 % of the
-    frame, its middle up to 6 % off the frame's: our guess at how the videos are framed, the same for all poses.
+    Normal weights of the modes, cut at 2.5 deviations; rolled by up to ±12°; the box of the landmarks fills 52–78 % of
+    the frame, its middle up to 6 % off the frame's: our guess at how the videos are framed, the same for all poses.
     """
     mean, modes, deviation = load_model()
     weights = rng.standard_normal((count, len(deviation))).clip(-2.5, 2.5) * deviation

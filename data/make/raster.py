@@ -178,7 +178,9 @@ def _shade(colour, normals, world, eye, centre, basis, shadow, key, sky, ground,
             shine = 0.02 * lit * max(0.0, _dot(n, half)) ** 24
             up = 0.5 + 0.5 * n[2]
             for k in range(3):
-                out[y, x, k] = colour[y, x, k] * (diffuse * key[k] + up * sky[k] + (1 - up) * ground[k]) + shine * key[k]
+                out[y, x, k] = (
+                    colour[y, x, k] * (diffuse * key[k] + up * sky[k] + (1 - up) * ground[k]) + shine * key[k]
+                )
 
 
 def render(parts: list, vertices: list, camera: Camera, room: tuple, light: Light, size: int):

@@ -1,4 +1,7 @@
-"""Procedural rooms and their light: a floor, four walls, posters and furniture, painted once a clip (the camera does not move)."""
+"""Procedural rooms and their light:
+
+a floor, four walls, posters and furniture, painted once a clip (the camera does not move).
+"""
 
 import numpy as np
 from people import random_colour
@@ -86,7 +89,9 @@ def paint_room(camera: Camera, rng: np.random.Generator):
 
 
 def light_room(azimuth: float, rng: np.random.Generator) -> Light:
-    """One light from about the camera's side (``azimuth`` in degrees), sky and ground light, of random strength and warmth."""
+    """One light from about the camera's side (``azimuth`` in degrees), sky and ground light, of random strength and
+    warmth.
+    """
     a, e = np.radians(azimuth) + rng.uniform(-1.2, 1.2), np.radians(rng.uniform(35, 70))
     direction = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
     warm = rng.uniform(-0.08, 0.08)

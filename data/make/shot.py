@@ -30,7 +30,9 @@ def _smooth(path: np.ndarray, width: int = 9) -> np.ndarray:
 
 
 def frame(points: np.ndarray, azimuth: float, elevation: float, field_of_view: float, fill: float) -> Camera:
-    """The camera at these angles (degrees) in whose picture the box of all points (T, K, 3) is centred and fills the share ``fill``."""
+    """The camera at these angles (degrees) in whose picture the box of all points (T, K, 3) is centred and fills the
+    share ``fill``.
+    """
     a, e = np.radians(azimuth), np.radians(elevation)
     towards = np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
     centre = (points.min((0, 1)) + points.max((0, 1))) / 2

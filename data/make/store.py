@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kp.clips import write_video
+from kp.video import write_video
 
 
 def write_clip(out: Path, split: str, name: str, images: list, covers: list) -> None:
@@ -16,8 +16,13 @@ def write_clip(out: Path, split: str, name: str, images: list, covers: list) -> 
     write_video(out / "masks" / split / f"{name}.mp4", np.repeat(to_bytes(covers)[..., None], 3, -1), 28)
 
 
-def write_tables(out: Path, splits: list, rows: list, listed: list, appearance: tuple, common: dict, decimals: int = 2) -> None:
-    """clips.csv with the columns ``listed``, and truth/<split>.npz. ``common``: as in the priors; keypoints to ``decimals`` of a pixel."""
+def write_tables(
+    out: Path, splits: list, rows: list, listed: list, appearance: tuple, common: dict, decimals: int = 2
+) -> None:
+    """clips.csv with the columns ``listed``, and truth/<split>.npz.
+
+    ``common``: as in the priors; keypoints to ``decimals`` of a pixel.
+    """
     rows = sorted(rows, key=lambda r: (splits.index(r["split"]), r["clip"]))
     with open(out / "clips.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, ["split", "clip", *listed], extrasaction="ignore", lineterminator="\n")
@@ -26,7 +31,10 @@ def write_tables(out: Path, splits: list, rows: list, listed: list, appearance: 
     (out / "truth").mkdir(exist_ok=True)
     for split in splits:
         own = [r for r in rows if r["split"] == split]
-        columns = {k: np.stack([r[k] for r in own]) for k in ("clip", "keypoints", "identity", "appearance", "turned", "elevation")}
+        columns = {
+            k: np.stack([r[k] for r in own])
+            for k in ("clip", "keypoints", "identity", "appearance", "turned", "elevation")
+        }
         columns["keypoints"] = columns["keypoints"].astype(np.float32).round(decimals)
         for k in ("appearance", "turned", "elevation"):
             columns[k] = columns[k].astype(np.float32).round(3)

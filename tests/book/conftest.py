@@ -16,12 +16,16 @@ SMOKE = ROOT / "results/smoke"
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("book")
     for name in ("book", "data/pictures", "data/runs", "kp", "results/smoke"):
-        shutil.copytree(ROOT / name, folder / name.replace("results/smoke", "results"), ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / name, folder / name.replace("results/smoke", "results"), ignore=shutil.ignore_patterns("__pycache__")
+        )
     for name in ("_config.yml", "_toc.yml", "data/README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, folder / name)
     for source in sorted((ROOT / "book/exercises").glob("*.ipynb")):
         made = folder / "results/exercises" / source.name
-        subprocess.run([sys.executable, str(ROOT / "book/exercises/editions.py"), "student", str(source), str(made)], check=True)
+        subprocess.run(
+            [sys.executable, str(ROOT / "book/exercises/editions.py"), "student", str(source), str(made)], check=True
+        )
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(folder), "-W", "-n", "--keep-going"]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
@@ -32,7 +36,8 @@ def site(tmp_path_factory):
 def pages(site):
     """Every page that a reader can open, as paths below the site; the highlighted source code left out."""
     found = sorted(p.relative_to(site).as_posix() for p in site.rglob("*.html"))
-    return [p for p in found if not p.startswith(("_static", "_modules")) and p != "index.html"]  # that one leads to book/index.html
+    # that one leads to book/index.html
+    return [p for p in found if not p.startswith(("_static", "_modules")) and p != "index.html"]
 
 
 @pytest.fixture(scope="session")

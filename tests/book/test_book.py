@@ -57,7 +57,10 @@ def test_executed_pages_say_where_they_come_from(site, name):
     page = (site / f"results/{name}.html").read_text()
     footer = re.search(r'<aside class="provenance".*?</aside>', page, re.S)[0]
     assert "<p>With " in footer and "/tmp" not in footer
-    assert re.search(r"Run in [0-9.]+ minutes on .+ · threads \d+ · torch \S+ · kp \S+ · commit \S+ · date 20\d\d-\d\d-\d\d\.", footer)
+    assert re.search(
+        r"Run in [0-9.]+ minutes on .+ · threads \d+ · torch \S+ · kp \S+ · commit \S+ · date 20\d\d-\d\d-\d\d\.",
+        footer,
+    )
     assert f"papermill book/{name}.ipynb out.ipynb" in footer
     assert "colab" not in footer  # no repository was named
 
@@ -77,7 +80,9 @@ def test_buttons_appear_where_a_repository_is_named(monkeypatch):
 
 def test_what_a_teacher_takes_away(site):
     with zipfile.ZipFile(site / "downloads/figures.zip") as archive:
-        assert {"results/visualise/method.png", "results/train/curves.png", "data/pictures/test.png"} <= set(archive.namelist())
+        assert {"results/visualise/method.png", "results/train/curves.png", "data/pictures/test.png"} <= set(
+            archive.namelist()
+        )
     with zipfile.ZipFile(site / "downloads/exercises.zip") as archive:
         assert len(archive.namelist()) == 12
         notebook = nbformat.reads(archive.read("exercises/03_renderer.ipynb").decode(), 4)

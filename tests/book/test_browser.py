@@ -17,9 +17,11 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
-from kp.render import render_skeleton
+from kp.method.renderer import render_skeleton
 
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
     "rules": {"region": {"enabled": False}},
@@ -31,7 +33,10 @@ BUDGET = 400_000  # bytes before the first text: two seconds at 1.6 megabits
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {".mjs": "text/javascript", ".wasm": "application/wasm"}
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
 
     def log_message(self, *_):
         pass
@@ -64,7 +69,9 @@ class Watched:
         self.page.on("console", lambda m: self.note(f"console: {m.text}") if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.note(f"script: {e}"))
         self.page.on("request", self.stays)
-        self.page.on("response", lambda r: self.note(f"{r.status}: {r.url.removeprefix(address)}") if r.status >= 400 else None)
+        self.page.on(
+            "response", lambda r: self.note(f"{r.status}: {r.url.removeprefix(address)}") if r.status >= 400 else None
+        )
 
     def note(self, problem: str):
         self.wrong.append((self.path, problem))
@@ -125,7 +132,9 @@ def test_every_page_on_a_phone(browser, address, pages):
 
 
 def test_text_is_seen_early(browser, address, pages, site):
-    """What must arrive before the first text (the page, its styles, scripts that block) fits two seconds of a slow connection."""
+    """What must arrive before the first text (the page, its styles, scripts that block) fits two seconds of a slow
+    connection.
+    """
     tab = Watched(browser, address)
     blocking = """() => [...document.querySelectorAll('link[rel=stylesheet], head script[src]')]
                   .filter(e => !e.defer && !e.async && e.type != 'module').map(e => e.href || e.src)"""
@@ -193,7 +202,9 @@ def test_search_finds_a_chapter(browser, address):
     tab = Watched(browser, address)
     page = tab.open("search.html?q=bottleneck")
     page.wait_for_selector("#search-results li a")
-    assert any("leakage" in link for link in page.eval_on_selector_all("#search-results li a", "all => all.map((a) => a.href)"))
+    assert any(
+        "leakage" in link for link in page.eval_on_selector_all("#search-results li a", "all => all.map((a) => a.href)")
+    )
     assert not tab.wrong, report(tab.wrong)
 
 
@@ -235,5 +246,7 @@ def test_slides_turn(browser, address, site):
         first = page.locator(".slide:visible").inner_text()
         page.keyboard.press("ArrowRight")
         assert page.locator(".slide:visible").inner_text() != first
-        assert all(page.eval_on_selector_all(".slide li", "all => all.map((i) => i.textContent.trim())")), f"{deck.name}: an empty line"
+        assert all(page.eval_on_selector_all(".slide li", "all => all.map((i) => i.textContent.trim())")), (
+            f"{deck.name}: an empty line"
+        )
     assert not tab.wrong, report(tab.wrong)

@@ -56,7 +56,9 @@ def test_handing_out_leaves_answers_alone(tmp_path):
 
 
 def run(notebook, values):
-    """Run code cells in one namespace, with parameters replaced; yields each cell with the error that it raised, or None."""
+    """Run code cells in one namespace, with parameters replaced; yields each cell with the error that it raised, or
+    None.
+    """
     names = {}
     for cell in notebook.cells:
         if cell.cell_type != "code":
@@ -75,7 +77,9 @@ def test_the_unfilled_notebook_fails_every_check_and_says_so(path, monkeypatch):
     monkeypatch.chdir(path.parent)  # where Jupyter starts a kernel
     for cell, error in run(edition(nbformat.read(path, 4), "student"), {}):
         if tagged(cell, "check"):
-            assert error is not None and re.search(r"nothing there yet|returns nothing yet|fill in", str(error)), cell.source
+            assert error is not None and re.search(r"nothing there yet|returns nothing yet|fill in", str(error)), (
+                cell.source
+            )
         else:
             assert error is None, f"{cell.source}\n{error}"
 

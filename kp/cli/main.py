@@ -1,0 +1,68 @@
+"""``kp COMMAND``: finds the command, imports what it needs and no more, and answers mistakes in one line."""
+
+import difflib
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+import tyro
+
+import kp
+from kp.errors import KpError
+
+COMMANDS = {
+    "Use a model": ("kp.cli.use", ("predict", "repose", "export")),
+    "Your own video": ("kp.cli.own_video", ("check", "fit", "prepare", "masks")),
+    "The method": ("kp.cli.train", ("train", "evaluate")),
+    "Research": ("kp.cli.research", ("study", "settings", "verify")),
+}
+"""Group → (module, its commands)."""
+
+
+def find_command(name: str) -> Callable[..., None]:
+    """The function of a command; KpError names the nearest ones."""
+    for module, names in COMMANDS.values():
+        if name in names:
+            return getattr(import_module(module), name)
+    every = [command for _, names in COMMANDS.values() for command in names]
+    near = difflib.get_close_matches(name, every, 2, 0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(every)}"
+    raise KpError(f"no command '{name}'; {hint} (kp --help says what they do)")
+
+
+def overview() -> str:
+    """What ``kp --help`` prints: the commands in their groups, a line each."""
+    lines = [
+        "kp: named keypoints from unlabelled videos and unpaired poses.",
+        "",
+        "kp COMMAND --help says more of one.",
+    ]
+    for group, (module, names) in COMMANDS.items():
+        lines += ["", f"{group}:"]
+        for name in names:
+            summary = inspect.getdoc(getattr(import_module(module), name)).splitlines()[0]
+            lines.append(f"  {name:9s} {summary}")
+    return "\n".join([*lines, "", "kp --version prints the version."])
+
+
+def main() -> None:
+    """Entry point: one line and exit status 1 for mistakes in the input, no traceback."""
+    words = sys.argv[1:]
+    try:
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(overview())
+        elif words[0] in ("-V", "--version"):
+            print(f"kp {kp.__version__}")
+        else:
+            command = find_command(words[0])
+            tyro.cli(command, prog=f"kp {words[0]}", args=words[1:], config=(tyro.conf.CascadeSubcommandArgs,))
+        sys.stdout.flush()
+    except KpError as error:
+        sys.exit(f"kp: {error}")
+    except BrokenPipeError:  # whoever read our words has gone, as in: kp --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit("kp: stopped; the same command goes on from the last checkpoint")

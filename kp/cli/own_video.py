@@ -1,0 +1,190 @@
+"""Commands for your own video: ``kp check``, ``kp fit``, ``kp prepare``, ``kp masks``."""
+
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from kp.cli.options import Subject, Where
+from kp.errors import KpError
+
+
+def check(
+    videos: Positional[tuple[Path, ...]],
+    poses: str,
+    skeleton: str = "",
+    subject: Subject = Where(),  # noqa: B008 (frozen)
+    every: int = 1,
+    size: int = 64,
+    out: Path = Path("check.png"),
+) -> None:
+    """Look at footage and poses before a training.
+
+    What each video holds, what its crops keep, whether subjects and poses agree in size, place, shape and way up, what to
+    change if not, and a contact sheet. Takes what kp fit takes.
+
+    Args:
+        videos: Videos, or folders of videos.
+        poses: people or faces (the poses that ship with kp), or a file of poses, as kp fit takes it.
+        skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in
+            the file.
+        every: Take every so many frames, as in kp fit.
+        size: Resolution of the model that you mean to train.
+        out: Picture for the contact sheet.
+    """
+    from kp.figures import write_figure
+    from kp.formats.read import choose_skeleton, read_pose_file
+    from kp.own_video.check import advise, as_table, contact_sheet, look_through
+    from kp.own_video.fit import find_poses
+    from kp.skeletons import find_skeleton
+    from kp.video import find_videos
+
+    films = find_videos(list(videos))
+    boxes = subject.box_tracks(len(films))
+    if every < 1 or size < 16:
+        raise KpError(f"--size {size} --every {every}: a side has at least 16 pixels, and every is at least 1")
+    pose_file = read_pose_file(find_poses(poses))
+    topology = choose_skeleton(pose_file, find_skeleton(skeleton) if skeleton else None)
+    footage = [look_through(path, subject.crop, track, every) for path, track in zip(films, boxes, strict=True)]
+    located = subject.crop == "subject" or bool(subject.boxes)
+    advice = advise(footage, pose_file, topology, size, located)
+    write_figure(contact_sheet(footage, pose_file, topology, size), out)
+    print("\n".join(as_table(footage, located)))
+    print(
+        f"{pose_file.path.name}: {len(pose_file.keypoints)} poses of the skeleton '{topology.name}', {len(topology)} joints"
+    )
+    print("\n".join(f"- {words}" for words in advice) or "Nothing is amiss, as far as this can tell.")
+    print(f"look at: {out}")
+
+
+def fit(
+    videos: Positional[tuple[Path, ...]],
+    poses: str,
+    out: Path,
+    skeleton: str = "",
+    subject: Subject = Where(),  # noqa: B008 (frozen)
+    masks: bool = True,
+    start: str = "",
+    every: int = 1,
+    size: int = 64,
+    steps: int = 1000,
+    student_steps: int = 1000,
+    seed: int = 0,
+    device: str = "cpu",
+) -> None:
+    """Train a model on ordinary videos of one subject, without labels. Started again, it goes on where it was stopped.
+
+    What it takes: one subject in the picture, a camera that stands still, all seen from much the same side (a drawn
+    skeleton has no left and right of its own), and 2-D poses of other subjects. What it does: square clips around the
+    subject, masks from motion, training on the subject on black, and a student of that model that needs no masks:
+    RUN/model.safetensors. While it trains, RUN/report.html shows whether it learns, with pictures. Then: kp predict RUN
+    VIDEO
+
+    Args:
+        videos: Videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
+        poses: people or faces (the poses that ship with kp), or a file of poses of other subjects: kp's .csv or .npz,
+            DeepLabCut's .csv or .h5, COCO's .json, SLEAP's .slp or .h5, .nwb, or motion capture (.bvh), seen by random
+            cameras before the subject.
+        out: Folder RUN: video set, masks, checkpoint, report, model.
+        skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in
+            the file.
+        masks: Find masks from motion and learn from the subject on black; --no-masks learns from whole frames, which
+            goes less far.
+        start: Go on from a published model (people, faces), a run or a .safetensors file with this skeleton; empty
+            starts afresh.
+        every: Take every so many frames: neighbours of fast cameras are nearly equal.
+        size: Resolution of the model, pixels a side (with --start that of the model).
+        steps: Steps of the main training; with more than before, a finished fit goes on.
+        student_steps: Steps of the student's.
+        seed: Seed of every random choice.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+    """
+    from kp.own_video.fit import Fit, find_poses, fit_stages
+    from kp.training.monitor import Monitor
+
+    if size < 64 or size % 8 or every < 1 or min(steps, student_steps) < 1:
+        raise KpError(
+            f"--size {size} --every {every}: a side is a multiple of 8, 64 at least; every and the steps are at least 1"
+        )
+    settings = Fit(
+        videos=tuple(path.absolute() for path in videos),
+        poses=find_poses(poses).absolute(),
+        skeleton=skeleton,
+        crop=subject.crop,
+        boxes=tuple(path.absolute() for path in subject.boxes),
+        every=every,
+        start=start,
+        masks=masks,
+        size=size,
+        steps=steps,
+        student_steps=student_steps,
+        seed=seed,
+    )
+    with Monitor(out) as monitor:
+        fit_stages(settings, out, device, on_step=monitor)
+    print(f"trained: {out / 'model.safetensors'}\nreport:  {out / 'report.html'}\nnext:    kp predict {out} VIDEO")
+
+
+def prepare(
+    videos: Positional[tuple[Path, ...]],
+    poses: str,
+    out: Path,
+    skeleton: str = "",
+    subject: Subject = Where(),  # noqa: B008 (frozen)
+    size: int = 128,
+    every: int = 1,
+) -> None:
+    """Make a video set from your own footage of one subject and poses of others.
+
+    Then: kp masks OUT MASKS (static camera), and kp train laptop --data.videos OUT --data.prior own --data.masks MASKS
+
+    Args:
+        videos: Videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
+        poses: 2-D poses of other subjects, as kp fit takes them.
+        out: Folder for the video set.
+        skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in
+            the file.
+        size: Pixels of a side of the clips.
+        every: Take every so many frames: neighbours of fast cameras are nearly equal.
+    """
+    from kp.own_video.fit import find_poses
+    from kp.own_video.prepare import prepare as write
+    from kp.skeletons import find_skeleton
+    from kp.video import find_videos
+
+    if size < 16 or every < 1:
+        raise KpError(f"--size {size} --every {every}: a side has at least 16 pixels, and every is at least 1")
+    named = find_skeleton(skeleton) if skeleton else None
+    films = find_videos(list(videos))
+    clips, count, chosen = write(films, find_poses(poses), out, named, size, subject.crop, subject.boxes, every)
+    own = out / "skeleton.json"
+    extra = f" --data.skeleton {own if own.is_file() else chosen.name}" if chosen.name != "body" else ""
+    print(f"{out}: {clips} clips, {count} poses of the skeleton '{chosen.name}'")
+    print(f"next:    kp masks {out} {out}_masks")
+    print(
+        f"then:    kp train laptop --out runs/own --data.videos {out} --data.prior own --data.masks {out}_masks{extra}"
+    )
+
+
+def masks(
+    videos: Positional[Path],
+    out: Positional[Path],
+    size: int = 64,
+    steps: int = 600,
+    seed: int = 0,
+    device: str = "cpu",
+) -> None:
+    """Make masks for videos that have none, from motion alone: static camera, moving subject.
+
+    Then train with them: kp train laptop --data.videos VIDEOS --data.masks OUT
+
+    Args:
+        videos: Folder of the video set.
+        out: Folder for the masks, <split>/<clip>.mp4.
+        size: Resolution at which the subject is found.
+        steps: Steps of the training of the network that finds it.
+        seed: Its seed.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+    """
+    from kp.own_video.masks import write_masks
+
+    print(f"wrote {write_masks(videos, out, size, steps, seed, device)} masks to {out}/")

@@ -1,0 +1,109 @@
+"""Commands that use a model: ``kp predict``, ``kp repose``, ``kp export``."""
+
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from kp.cli.options import Subject, Where, one_each
+from kp.errors import KpError
+
+ENDINGS = {"csv": ".csv", "dlc": ".dlc.csv", "dlc-h5": ".dlc.h5", "coco": ".coco.json", "sleap": ".slp"}
+
+
+def predict(
+    run: Positional[Path],
+    inputs: Positional[tuple[Path, ...]],
+    subject: Subject = Where(),  # noqa: B008 (frozen)
+    masks: tuple[Path, ...] = (),
+    formats: tuple[Literal["csv", "dlc", "dlc-h5", "coco", "sleap"], ...] = ("csv",),
+    out: Path = Path("predictions"),
+) -> None:
+    """Find the named keypoints in images or videos of one subject.
+
+    Writes for each input its keypoints and their confidence, in pixels of that input (0 = centre of the first pixel); a
+    PNG with the poses drawn over up to eight frames and, for a video, an mp4 with all of them. Each frame is read as it
+    is and mirrored: keypoints are the mean. Confidence comes from the distances between these two readings and that of
+    the redrawn skeleton.
+
+    Args:
+        run: Run folder, .safetensors file, or the name of a published model: people, faces.
+        inputs: Images, videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
+        masks: One mask image or video for each input, white where the subject is, to black out the background.
+        formats: Files for the keypoints: csv (frame,joint,x,y,confidence), dlc and dlc-h5 (DeepLabCut's tables), coco
+            (JSON), sleap (.slp).
+        out: Folder for the results.
+    """
+    from kp.inference.predictor import load
+    from kp.video import find_videos, is_video, read_header
+
+    paths = [video for path in inputs for video in (find_videos([path]) if path.is_dir() else [path])]
+    if not paths:
+        raise KpError("nothing to predict; name at least one image or video after the run folder")
+    endings = [ENDINGS[name] for name in formats] + [".png", ".mp4"]
+    targets = [out / f"{path.stem}{ending}" for path in paths for ending in endings]
+    if len(set(targets)) < len(targets) or {t.resolve() for t in targets} & {p.resolve() for p in paths}:
+        raise KpError(
+            f"{out}: two results, or a result and an input, would share one name; rename an input or choose another --out"
+        )
+    boxes, mask_files = subject.box_tracks(len(paths)), one_each("masks", masks, len(paths))
+    predictor = load(run)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    for path, box_track, mask in zip(paths, boxes, mask_files, strict=True):
+        moving = is_video(path) or (read_header(path).count or 2) > 1
+        overlay = out / f"{path.stem}.mp4" if moving else None
+        track = predictor.track(path, subject.crop, box_track, mask, overlay)
+        for ending in endings[:-1]:
+            track.save(out / f"{path.stem}{ending}")
+    print(f"wrote the keypoints of {len(paths)} files to {out}/")
+
+
+def repose(
+    run: Positional[Path],
+    pose: Positional[Path],
+    person: Positional[Path],
+    subject: Subject = Where(),  # noqa: B008 (frozen)
+    masks: tuple[Path, ...] = (),
+    out: Path = Path("predictions"),
+) -> None:
+    """Paint the pose of one film on the person of another.
+
+    Writes <pose>_on_<person>.mp4, in which frame, redrawn skeleton and painting lie side by side, and a PNG with moments
+    of it. The published models learnt to paint subjects on black: give masks.
+
+    Args:
+        run: Run folder, .safetensors file, or the name of a published model: people, faces.
+        pose: Video (or image) that the pose is taken from.
+        person: Video (or image) that the appearance is taken from: its middle frame.
+        masks: Two files, for pose and for person, white where the subject is.
+        out: Folder for the results.
+    """
+    from kp.inference.predictor import load
+    from kp.inference.repose import write_reposed
+    from kp.inference.view import look
+
+    boxes, mask_files = subject.box_tracks(2), one_each("masks", masks, 2)
+    predictor = load(run)
+    films = zip((pose, person), boxes, mask_files, strict=True)
+    views = [look(path, subject.crop, box_track, mask) for path, box_track, mask in films]
+    print("wrote {} and {}".format(*write_reposed(predictor, *views, out)))
+
+
+def export(run: Positional[Path], out: Path = Path("onnx")) -> None:
+    """Write a model as ONNX files that run without torch.
+
+    predictor.onnx: images (n, 3, s, s) in [-1, 1] → keypoints (n, k, 2), (x, y) in [-1, 1], -1 and 1 at the centres of the
+    first and last pixel. painter.onnx: such keypoints, and images of the person → the person in those poses.
+
+    Args:
+        run: Run folder, .safetensors file, or the name of a published model: people, faces.
+        out: Folder for the two files.
+    """
+    from kp.inference.onnx import write_onnx
+    from kp.inference.predictor import load
+
+    for path, difference in write_onnx(load(run), out).items():
+        print(f"{path}: differs from torch by {difference:.1e} at most")

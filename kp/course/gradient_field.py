@@ -1,0 +1,57 @@
+"""Which way the reconstruction pulls a joint:
+
+minus the gradient of ‖Γ(Ψ(β(p), x')) − Γ(x)‖² at p. It ties a drawing to its image.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from kp.method.features import PixelPyramid
+from kp.method.model import Model
+
+
+def pull(
+    model: Model, keypoints: Float[Tensor, "n k 2"], frame: Float[Tensor, "n 3 s s"], other: Float[Tensor, "n 3 s s"]
+) -> Float[Tensor, "n k 2"]:
+    """−∂/∂p of the squared error of Ψ(β(p), x') to x, averaged over a pyramid of pixels: where descent would move each
+    joint.
+
+    keypoints: (x, y) in [-1, 1], where the joints are now; frame x and other x' in [-1, 1]. Ψ as at test time. The pull
+    has the direction of the method's (there every term is divided by its running mean, too); its length has no unit
+    that means much.
+    """
+    moving, pyramid = keypoints.clone().requires_grad_(), PixelPyramid()
+    painted = model.eval().decoder(model.draw(moving), other)
+    terms = [
+        F.mse_loss(a, b, reduction="none").mean((1, 2, 3)).sum()
+        for a, b in zip(pyramid(painted), pyramid(frame), strict=True)
+    ]
+    (gradient,) = torch.autograd.grad(torch.stack(terms).mean(), moving)
+    return -gradient
+
+
+def points_home(
+    model: Model,
+    keypoints: Float[Tensor, "n k 2"],
+    frame: Float[Tensor, "n 3 s s"],
+    other: Float[Tensor, "n 3 s s"],
+    away: float,
+    seed: int = 0,
+) -> Float[Tensor, " k"]:
+    """The share of n poses in which each joint, moved ``away`` (in units of [-1, 1]) in a random direction and alone,
+    is pulled back.
+
+    keypoints: where the joints truly are. Back: the pull's angle to the way home is below 90°; a pull without sense
+    gives ½.
+    """
+    n, k = keypoints.shape[:2]
+    angles = torch.rand(n, k, generator=torch.Generator().manual_seed(seed)) * 2 * torch.pi
+    shift = away * torch.stack([angles.cos(), angles.sin()], -1)
+    home = torch.empty(n, k)
+    for joint in range(k):
+        moved = keypoints.clone()
+        moved[:, joint] += shift[:, joint]
+        home[:, joint] = ((pull(model, moved, frame, other)[:, joint] * -shift[:, joint]).sum(-1) > 0).float()
+    return home.mean(0)

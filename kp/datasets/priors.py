@@ -1,0 +1,126 @@
+"""Unpaired pose priors: 2-D poses that belong to no image of the videos, and their augmentation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kp.config import Data
+from kp.errors import KpError
+from kp.files import read_npz
+from kp.geometry import draw_similarity, from_pixels, resize_pixels
+from kp.skeletons import Skeleton, check_joints, find_skeleton
+
+
+@dataclass(frozen=True)
+class Poses:
+    """``keypoints`` (n, k, 2) in [-1, 1]; ``sources``: a motion-source label a pose."""
+
+    keypoints: Float[Tensor, "n k 2"]
+    sources: list[str]
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def some(self, count: int, generator: torch.Generator, root: Path) -> "Poses":
+        """``count`` different poses, drawn at random.
+
+        KpError, about the set below ``root``, if there are not that many.
+        """
+        if count > len(self):
+            raise KpError(f"{root}/priors: {count} poses wanted, a prior holds {len(self)}; lower data.prior_size")
+        chosen = torch.randperm(len(self), generator=generator)[:count]
+        return Poses(self.keypoints[chosen], [self.sources[i] for i in chosen.tolist()])
+
+    def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
+        return self.keypoints[torch.randint(len(self), (count,), generator=generator)]
+
+
+def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:
+    """Read a prior: ``keypoints`` (n, k, 2) in pixel indices of a ``frame_size`` image, ``joint_names``, ``source``.
+
+    ``size`` is the training resolution: resizing an image moves pixel centres by a fraction of a
+    pixel, and the poses follow. KpError names the file for unknown joints, wrong shapes, NaNs.
+    """
+    data = read_npz(path, ("keypoints", "joint_names", "frame_size", "source"))
+    check_joints(skeleton, [str(n) for n in data["joint_names"]], path)
+    pixels = torch.from_numpy(np.asarray(data["keypoints"], np.float32))
+    if pixels.ndim != 3 or pixels.shape[1:] != (len(skeleton), 2) or not len(pixels):
+        raise KpError(f"{path}: keypoints have shape {tuple(pixels.shape)}; expected (poses ≥ 1, {len(skeleton)}, 2)")
+    broken = ~pixels.isfinite().all(-1).all(-1)
+    if broken.any():
+        first = int(broken.nonzero()[0])
+        raise KpError(
+            f"{path}: {int(broken.sum())} poses hold NaN or infinite values, the first is number {first}; remove them"
+        )
+    if len(data["source"]) != len(pixels):
+        raise KpError(f"{path}: {len(pixels)} poses but {len(data['source'])} source labels; give one a pose")
+    old = int(data["frame_size"])
+    return Poses(from_pixels(resize_pixels(pixels, old, size), size), [str(s) for s in data["source"]])
+
+
+def load_prior(data: Data, seed: int = 0) -> Poses:
+    """The unpaired poses that ``data`` names: <videos>/priors/<prior>.npz, mixed with the second prior, cut to
+    ``prior_size``.
+
+    A mixture holds as many poses as the first prior, ``second_share`` of them from the second; both choices are drawn
+    by ``seed``. KpError as from :func:`load_poses`, or if a prior holds fewer poses than asked for.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    read = lambda name: load_poses(data.videos / "priors" / f"{name}.npz", find_skeleton(data.skeleton), data.size)
+    poses = read(data.prior)
+    if data.second_prior:
+        second = round(data.second_share * len(poses))
+        a = poses.some(len(poses) - second, generator, data.videos)
+        b = read(data.second_prior).some(second, generator, data.videos)
+        poses = Poses(torch.cat([a.keypoints, b.keypoints]), a.sources + b.sources)
+    return poses.some(data.prior_size, generator, data.videos) if data.prior_size else poses
+
+
+def recombine(
+    keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator
+) -> Float[Tensor, "b k 2"]:
+    """New poses from the parts of old ones: each limb of a pose is exchanged, half the time, for the same limb of
+    another.
+
+    A limb is a side's chain below a joint of the middle (an arm, a leg): it moves with that joint. Same shape and
+    frame.
+    """
+    for limb, root in skeleton.limbs:
+        partner = torch.randperm(len(keypoints), generator=generator)
+        moved = keypoints[partner][:, limb] - keypoints[partner][:, None, root] + keypoints[:, None, root]
+        swap = torch.rand(len(keypoints), 1, 1, generator=generator) < 0.5
+        keypoints = keypoints.index_copy(1, torch.tensor(limb), torch.where(swap, moved, keypoints[:, limb]))
+    return keypoints
+
+
+def augment(
+    keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator
+) -> Float[Tensor, "b k 2"]:
+    """Random rotation (±9°), scale (0.85–1.15), shift (±0.1) and left-right reflection of each pose.
+
+    For teaching η about more poses than the prior holds, and D if ``data.vary_prior`` says so.
+    """
+    turned = draw_similarity(len(keypoints), generator, angle=0.15, scale=0.15, shift=0.1).points(keypoints)
+    return reflect_some(turned, skeleton, generator)
+
+
+def reflect_some(
+    keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator
+) -> Float[Tensor, "b k 2"]:
+    """Each pose or, half of the time, its mirror image, left and right exchanged."""
+    reflected = keypoints[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
+    return torch.where(torch.rand(len(keypoints), 1, 1, generator=generator) < 0.5, reflected, keypoints)
+
+
+def vary(
+    keypoints: Float[Tensor, "b k 2"], how: str, skeleton: Skeleton, generator: torch.Generator
+) -> Float[Tensor, "b k 2"]:
+    """A batch for D as ``data.vary_prior`` says: as it is ("no", "weigh"), recombined, or recombined and augmented."""
+    if how in ("no", "weigh"):
+        return keypoints
+    mixed = recombine(keypoints, skeleton, generator)
+    return augment(mixed, skeleton, generator) if how == "augment" else mixed

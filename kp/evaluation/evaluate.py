@@ -1,0 +1,113 @@
+"""A trained run against the ground truth of people it has never seen."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from kp.config import Data
+from kp.datasets import faces300, human36m
+from kp.datasets.clips import Clips, load_clips, to_images
+from kp.datasets.priors import Poses
+from kp.datasets.sets import open_clips, open_prior
+from kp.errors import KpError
+from kp.evaluation.metrics import Scores, score
+from kp.evaluation.truth import Truth, activity_table, load_300vw_truth, load_human36m_truth, load_truth
+from kp.geometry import joint_errors
+from kp.inference.predictor import Prediction, Predictor, load
+from kp.method.networks import evaluating
+from kp.skeletons import find_skeleton
+from kp.training.state import State
+
+EVERY = 4  # frames between evaluated ones: neighbours are nearly equal
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Clips of a split with their truth, every fourth frame: images (n, t, 3, s, s) and keypoints (n, t, k, 2)."""
+
+    __test__ = False  # not a pytest class
+
+    clips: Clips
+    truth: Truth
+    images: Float[Tensor, "n t 3 s s"]
+    keypoints: Float[Tensor, "n t k 2"]
+
+
+def load_test(data: Data, split: str = "test", progress: bool = True) -> TestSet:
+    """Clips and truth of ``split`` under the same resolution, background, masks and motion source as the training data."""
+    clips = load_clips(data.videos, split, data.size, data.background, data.source, progress, data.masks)
+    truth = load_truth(data.videos, split, find_skeleton(data.skeleton), data.size).of(clips.names)
+    lengths = {len(frames) for frames in clips.frames}
+    if lengths != {truth.keypoints.shape[1]}:
+        raise KpError(
+            f"{data.videos}/videos/{split}: clips have {sorted(lengths)} frames, the truth {truth.keypoints.shape[1]}; make them equal"
+        )
+    images = torch.stack([to_images(frames[::EVERY]) for frames in clips.frames])
+    return TestSet(clips, truth, images, truth.keypoints[:, ::EVERY])
+
+
+def evaluate(model: str | Path | State | Predictor, split: str = "test", progress: bool = True) -> Scores:
+    """Scores of a model (a published name, a file, a run folder, a training's state) on a split of the data that it was
+    trained on: people it has never seen.
+
+    300-VW has no such split: scored are the frames that it was trained on, without their points. KpError as from
+    :func:`kp.inference.predictor.load`, or if the data hold no truth.
+    """
+    predictor = model.predictor() if isinstance(model, State) else model
+    predictor = predictor if isinstance(predictor, Predictor) else load(predictor)
+    data, seed = predictor.model.config.data, predictor.model.config.seed
+    if human36m.is_human36m(data.videos) or faces300.is_300vw(data.videos):
+        return _score_clips(predictor, split, progress)
+    scores, _ = measure(predictor, load_test(data, split, progress), open_prior(data, seed))
+    return scores
+
+
+def measure(predictor: Predictor, test: TestSet, poses: Poses) -> tuple[Scores, Prediction]:
+    """Scores on the test clips, and the predictions they come from (images flattened over clips and frames)."""
+    made = predictor(test.images.flatten(0, 1))
+    clips = lambda points: points.unflatten(0, test.keypoints.shape[:2])
+    mean = poses.keypoints.mean(0)
+    return score(clips(made.keypoints), test.keypoints, clips(made.reference), mean, predictor.skeleton), made
+
+
+def _score_clips(predictor: Predictor, split: str, progress: bool) -> Scores:
+    """Scores clip by clip: images of long clips, as floats, would fill the memory."""
+    data = predictor.model.config.data
+    made = _predict_clips(predictor, open_clips(data, split), progress)
+    if human36m.is_human36m(data.videos):
+        true = load_human36m_truth(data.videos, split, data.every)
+    else:
+        true = load_300vw_truth(data.videos, data.size, data.every, data.source)
+    mean = open_prior(data, predictor.model.config.seed).keypoints.mean(0)
+    return score([m.keypoints for m in made], true, [m.reference for m in made], mean, predictor.skeleton)
+
+
+def _predict_clips(predictor: Predictor, clips: Clips, progress: bool = True) -> list[Prediction]:
+    bar = tqdm(clips.frames, desc="predicting", unit="clip", leave=False, disable=not progress)
+    return [predictor(to_images(frames)) for frames in bar]
+
+
+def activities(predictor: Predictor, split: str = "test") -> dict[str, dict[str, float]]:
+    """Simplified Human3.6M's table: errors an activity and their mean (see :func:`kp.evaluation.truth.activity_table`).
+
+    Predicts clip by clip, since the test images as floats would fill the memory.
+    """
+    data = predictor.model.config.data
+    clips = open_clips(data, split)
+    true = load_human36m_truth(data.videos, split, data.every)
+    made = _predict_clips(predictor, clips)
+    return activity_table(
+        [m.keypoints for m in made], true, [m.reference for m in made], clips.sources, predictor.skeleton
+    )
+
+
+def regressor_floor(predictor: Predictor, keypoints: Float[Tensor, "n k 2"]) -> float:
+    """Error of the pre-trained η on perfect drawings β(p), % of the image size: no prediction can be expected below it."""
+    with torch.no_grad(), evaluating(predictor.first_regressor):
+        drawn = (predictor.model.draw(p).to(predictor.device) for p in keypoints.split(64))
+        read = torch.cat([predictor.first_regressor(y).cpu() for y in drawn])
+    return joint_errors(read, keypoints).mean().item()

@@ -1,0 +1,111 @@
+"""Files: written whole or not at all, compared with their checksums, read without executing anything."""
+
+import errno
+import hashlib
+import os
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from kp.errors import KpError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """A place to write what becomes ``path`` once the block ends: ``with atomic_write(path) as part: part.write_text(…)``.
+
+    The place is a hidden file beside ``path`` with the same ending, so that libraries which look at endings write the
+    right format. It is flushed to disk and then renamed: ``path`` is the old file or the new one, never a part. If the
+    block fails, nothing stays behind; the folder is made. A process that is killed leaves at most the hidden file, which
+    the next call overwrites. KpError if the file cannot be written.
+    """
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        why = " ".join(str(error.strerror or error).split())  # HDF5 writes the date, and starts a new line
+        cure = "free some space" if error.errno == errno.ENOSPC else "choose another place"
+        raise KpError(f"{path}: cannot be written ({why}); {cure}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(out: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes ``out`` once the block ends; until then it is <out>.part, which the next call empties.
+
+    KpError if ``out`` holds files already, or cannot be written.
+    """
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise KpError(f"{out}: is in use already; delete it or choose another folder")
+    part = out.with_name(out.name + ".part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        yield part
+        if out.is_dir():
+            out.rmdir()
+        part.rename(out)
+    except OSError as error:
+        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder") from error
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_checksums(root: Path) -> int:
+    """Compare every file listed in ``root``/SHA256SUMS; returns how many. KpError names the first that differs."""
+    listing = root / "SHA256SUMS"
+    if not listing.is_file():
+        raise KpError(
+            f"{listing}: no such file; restore the folder with 'git checkout {root}' or rebuild it with 'make data'"
+        )
+    lines = listing.read_text().splitlines()
+    for line in lines:
+        digest, two_spaces, name = line.partition("  ")
+        if not two_spaces:
+            raise KpError(f"{listing}: '{line}' is not '<sha256>  <file>'; restore it with 'git checkout {listing}'")
+        path = root / name
+        if not path.is_file():
+            raise KpError(
+                f"{path}: missing; restore it with 'git checkout {path}' or rebuild the data with 'make data'"
+            )
+        if sha256(path) != digest:
+            raise KpError(f"{path}: differs from its checksum; restore it with 'git checkout {path}'")
+    return len(lines)
+
+
+def read_npz(path: Path, fields: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Named arrays of an .npz file; KpError if it is missing, damaged or lacks a field."""
+    if not path.is_file():
+        raise KpError(f"{path}: no such file; check the path, or rebuild the data with 'make data'")
+    try:
+        with np.load(path) as file:
+            return {field: file[field] for field in fields}
+    except KeyError as error:
+        raise KpError(f"{path}: has no array {error.args[0]!r}; expected: {', '.join(fields)}") from error
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        RuntimeError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        why = " ".join(str(error).split())[:200]
+        raise KpError(f"{path}: not a readable .npz file ({why}); copy or make it again") from error

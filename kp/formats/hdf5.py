@@ -1,0 +1,54 @@
+"""DeepLabCut's HDF5 tables, read without executing anything in them.
+
+pandas keeps the names of columns as pickles, and its own reader unpickles whatever it finds; here a pickle may hold
+text, numbers and lists of them, and nothing that would have to be imported or called.
+"""
+
+import io
+import pickle
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from kp.errors import KpError, library
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module, name):
+        raise ValueError(f"it would call {module}.{name}, which kp never does")
+
+
+def _plain(attribute):
+    return _PlainUnpickler(io.BytesIO(bytes(attribute))).load()
+
+
+def read_columns(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n c"]]:
+    """(what each column is: {"scorer": …, "bodyparts": …, "coords": …}, the values, a row a frame) of the only table in
+    a file.
+
+    Both of pandas' layouts, "table" and "fixed". KpError if there is not one table of numbers with one kind of column;
+    ValueError, OSError or KeyError from damaged files.
+    """
+    with library("h5py", "formats", path).File(path, "r") as file:
+        tables = [group for group in file.values() if group.attrs.get("pandas_type") in (b"frame", b"frame_table")]
+        if len(tables) != 1:
+            raise KpError(f"{path}: holds {len(tables)} tables of pandas; DeepLabCut's files hold one")
+        table = tables[0]
+        if table.attrs["pandas_type"] == b"frame_table":
+            values, names = table["table"]["values_block_0"], _plain(table.attrs["info"])[1]["names"]
+            columns = _plain(table["table"].attrs["values_block_0_kind"])
+        else:
+            values, levels = table["block0_values"][:], range(int(table.attrs["block0_items_nlevels"]))
+            level = lambda i: table[f"block0_items_level{i}"]
+            names = [bytes(level(i).attrs["name"]).decode() for i in levels]
+            columns = list(zip(*(level(i)[:][table[f"block0_items_label{i}"][:]] for i in levels), strict=True))
+    text = lambda value: value.decode() if isinstance(value, bytes) else str(value)
+    told = [dict(zip(names, map(text, column), strict=True)) for column in columns]
+    with np.errstate(invalid="ignore"):  # numbers of a damaged kind become NaN
+        values = np.asarray(values, float)
+    if values.shape[1:] != (len(told),):
+        raise KpError(
+            f"{path}: {len(told)} columns are named, but the table has {values.shape[1:]}; DeepLabCut's hold numbers only"
+        )
+    return told, values

@@ -1,0 +1,209 @@
+"""Weights in, keypoints out: of images, of films, with confidence."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from kp.config import from_json
+from kp.datasets.clips import to_images
+from kp.errors import KpError
+from kp.figures import draw_poses
+from kp.formats.track import GLIMPSES, Track
+from kp.geometry import evenly, joint_errors, resize_pixels, to_pixels
+from kp.inference.confidence import UNMEASURED, Curve, confidence
+from kp.inference.view import View, look
+from kp.method.checkpoint import load_weights, read_checkpoint
+from kp.method.checkpoint import save_weights as write_weights
+from kp.method.model import Model
+from kp.method.networks import evaluating
+from kp.skeletons import resolve_flips
+from kp.video import shrink, write_video
+
+MODELS = Path(__file__).parents[1] / "models"
+DARK, BLACK_SHARE = 16, 0.3  # a removed background: at least this share of pixels is darker than this
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """For n images: keypoints p (n, k, 2) in [-1, 1], Φ's skeleton image y and its redrawing y* (n, c, s, s).
+
+    ``reference`` is η₀(β(p)), the label-free reading that resolves left and right (kp.skeletons.resolve_flips).
+    """
+
+    keypoints: Float[Tensor, "n k 2"]
+    skeleton: Float[Tensor, "n c s s"]
+    redrawn: Float[Tensor, "n c s s"]
+    reference: Float[Tensor, "n k 2"]
+
+
+class Predictor:
+    """A trained model ready for images. BatchNorm uses its running statistics; no gradients.
+
+    ``size``: side of its images in pixels; ``skeleton``: its joints; ``curve``: of its confidence.
+    """
+
+    def __init__(self, model: Model, first_regressor: nn.Module, curve: Curve = UNMEASURED):
+        self.model, self.first_regressor, self.curve = model, first_regressor, curve
+        self.size, self.skeleton = model.config.data.size, model.skeleton
+        self.device = next(model.parameters()).device  # images may come from the CPU; predictions return to it
+
+    @staticmethod
+    def load(run: Path) -> "Predictor":
+        """From a run folder, or a checkpoint file. KpError if there is no readable checkpoint."""
+        saved = read_checkpoint(run / "checkpoint.pt" if run.is_dir() else run)
+        config = from_json(saved["config"])
+        model, first = Model(config), Model(config).regressor
+        model.load_state_dict(saved["modules"]["average" if config.optimizer.average else "model"])
+        first.load_state_dict(saved["modules"]["first_regressor"])
+        return Predictor(model.requires_grad_(False), first.requires_grad_(False))
+
+    def save(self, path: Path, **notes: str) -> None:
+        """Write Φ, η, Ψ and η₀ to a .safetensors file, which :func:`load` reads. notes: for its metadata."""
+        write_weights(self.model, self.first_regressor, path, **notes)
+
+    @torch.no_grad()
+    def __call__(self, images: Float[Tensor, "n 3 s s"], batch: int = 64) -> Prediction:
+        """Predict for images in [-1, 1] at the training size."""
+        parts = []
+        with evaluating(self.model, self.first_regressor):
+            for x in images.split(batch):
+                y = self.model.encoder(x.to(self.device, memory_format=torch.channels_last))
+                p = self.model.regressor(y)
+                redrawn = self.model.draw(p)
+                parts.append((p, y, redrawn, self.first_regressor(redrawn)))
+        return Prediction(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
+
+    @torch.no_grad()
+    def decode(self, skeleton: Float[Tensor, "n c s s"], other: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
+        """x̂ = Ψ(skeleton, other): what the decoder paints, on the CPU."""
+        with evaluating(self.model):
+            return self.model.decoder(skeleton.to(self.device), other.to(self.device)).cpu()
+
+    def mirrored(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
+        """Keypoints (x, y) in [-1, 1] of the mirror images, mirrored back: left and right exchanged."""
+        return self(images.flip(3)).keypoints[:, self.skeleton.flip] * torch.tensor([-1.0, 1.0])
+
+    def mirrored_mean(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
+        """Keypoints (x, y) in [-1, 1], the mean of those of each image and of its mirror image."""
+        return (self(images).keypoints + self.mirrored(images)) / 2
+
+    def mirror_disagreement(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, " n"]:
+        """Mean distance between the keypoints of an image and those of its mirror image mirrored back, % of its size.
+
+        Whatever the truth, the errors of the two readings add up to at least this.
+        """
+        return joint_errors(self(images).keypoints, self.mirrored(images)).mean(1)
+
+    def readings(self, images: Float[Tensor, "n 3 s s"]) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k 2"]]:
+        """(keypoints, distances): (x, y) in [-1, 1], the mean of the readings of each image and of its mirror image; and
+        the distances, in % of the image size, of the image's reading from its mirror image's and from the redrawn one's.
+
+        Left and right are resolved without labels (:func:`kp.skeletons.resolve_flips`): all readings agree on them.
+        """
+        made = self(images)
+        first = resolve_flips(made.keypoints, made.reference, self.skeleton)
+        second = resolve_flips(self.mirrored(images), first, self.skeleton)
+        third = resolve_flips(made.reference, first, self.skeleton)
+        return (first + second) / 2, torch.stack([joint_errors(first, second), joint_errors(first, third)], -1)
+
+    def with_confidence(self, images: Float[Tensor, "n 3 s s"]) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k"]]:
+        """Keypoints (x, y) in [-1, 1] as :meth:`readings` has them, and the confidence in each, in [0, 1]."""
+        keypoints, distances = self.readings(images)
+        return keypoints, confidence(distances, self.curve)
+
+    def track(
+        self,
+        path: str | Path | View,
+        crop: str = "",
+        boxes: Path | None = None,
+        masks: Path | None = None,
+        overlay: Path | None = None,
+        progress: bool = True,
+    ) -> Track:
+        """The keypoints of every frame of a film, a stack or a picture; exactly what ``kp predict`` writes.
+
+        crop, boxes, masks: where the subject is (:func:`kp.inference.view.look`). overlay: also write the film with the
+        poses drawn over it. KpError names the file that does not fit, or says that a background shows and the model
+        learnt from subjects on black.
+        """
+        view = path if isinstance(path, View) else look(Path(path), crop, boxes, masks, progress)
+        parts, glimpses, moments = [], {}, set(evenly(view.count, GLIMPSES))
+
+        def drawn():
+            for first, frames, squares in view.chunks(self.size, progress):
+                self.check_background(squares, str(view.path))
+                images = to_images(torch.from_numpy(squares))
+                keypoints, sure = self.with_confidence(images)
+                places = view.squares.part(first, first + len(frames))
+                shown = places.to_frame(to_pixels(keypoints, self.size), self.size).numpy()
+                parts.append((view.stored(shown), sure.numpy()))
+                glimpses.update(
+                    {
+                        t: (images[t - first], keypoints[t - first])
+                        for t in moments & {*range(first, first + len(frames))}
+                    }
+                )
+                if overlay:
+                    yield from (
+                        draw_poses(f[None], p[None], self.skeleton)[0] for f, p in zip(frames, shown, strict=True)
+                    )
+
+        if overlay:
+            write_video(overlay, drawn(), crf=20, rate=view.rate, preset="veryfast")
+        else:
+            list(drawn())
+        points, sure = (np.concatenate(column) for column in zip(*parts, strict=True))
+        rate = view.rate if isinstance(view.rate, float) else float(Fraction(view.rate))
+        return Track(
+            view.path, view.stored_size, rate, self.skeleton, points, sure, [glimpses[t] for t in sorted(glimpses)]
+        )
+
+    def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:
+        """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames: those of :meth:`track`.
+
+        KpError, about ``name``, if frames are not square, or show a background to a model that learnt from subjects on
+        black.
+        """
+        if frames.shape[1] != frames.shape[2]:
+            raise KpError(
+                f"{name}: {frames.shape[2]}×{frames.shape[1]} pixels; kp needs square frames with the subject centred: crop first"
+            )
+        self.check_background(frames, name)
+        keypoints, _ = self.with_confidence(to_images(torch.from_numpy(shrink(frames, self.size))))
+        return resize_pixels(to_pixels(keypoints, self.size), self.size, frames.shape[1])
+
+    def check_background(self, frames: UInt8[np.ndarray, "n h w 3"], name: str) -> None:
+        """KpError, about ``name``, if frames show a background to a model that learnt from subjects on black."""
+        if not self.model.config.data.background and (frames.max(-1) < DARK).mean() < BLACK_SHARE:
+            raise KpError(
+                f"{name}: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background"
+            )
+
+
+def load(name: str | Path) -> Predictor:
+    """The published model called ``name``, or the one in a .safetensors file or run folder, ready to predict on the CPU.
+
+    ``kp.load("people")`` finds the 17 joints of ``kp.skeletons.BODY`` in people, ``kp.load("faces")`` the 68 landmarks
+    of ``kp.skeletons.FACE`` in faces, both on black or before a background. A published name is never a folder: write
+    ./people for a folder of that name. KpError lists the published models if there is none of that name, and names the
+    file if it is missing or damaged.
+    """
+    path, published = Path(name), {file.stem: file for file in MODELS.glob("*.safetensors")}
+    if str(name) in published:
+        path = published[str(name)]
+    elif (path / "model.safetensors").is_file():  # what kp fit leaves
+        path = path / "model.safetensors"
+    if path.is_dir() or path.suffix == ".pt":
+        return Predictor.load(path)
+    if path.suffix != ".safetensors":
+        known = ", ".join(sorted(published)) or "none"
+        raise KpError(
+            f"{name}: no run folder, no .safetensors file and no published model (there are: {known}); check it"
+        )
+    model, first, metadata = load_weights(path)
+    return Predictor(model, first, Curve.of(metadata))

@@ -1,0 +1,126 @@
+"""What a model sees of a film: one square a frame, around the subject. Decoded frame by frame: length costs no memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from tqdm import tqdm
+
+from kp.errors import KpError
+from kp.inference.crops import Squares, around, read_boxes, whole_frames
+from kp.inference.subject import find_boxes
+from kp.video import Header, black_out, read_frames, read_header, shrink
+
+CHUNK, CHUNK_BYTES = 64, 256_000_000  # frames that are predicted at once, and the most that they take
+
+
+@dataclass(frozen=True)
+class View:
+    """A film (or picture) and the squares of it that a model sees, both in pixels as a player shows them.
+
+    ``count``: its frames, as its header has it; ``size`` (width, height); ``rate``, frames a second; ``stretch``: shown
+    pixels a stored pixel, across and down; ``masks``: a file that is white where the subject is, or None.
+    """
+
+    path: Path
+    count: int
+    size: tuple[int, int]
+    rate: float
+    stretch: tuple[float, float]
+    squares: Squares
+    masks: Path | None = None
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """(width, height) of the stored frames, turned upright."""
+        return round(self.size[0] / self.stretch[0]), round(self.size[1] / self.stretch[1])
+
+    def stored(self, points: Float[np.ndarray, "t k 2"]) -> Float[np.ndarray, "t k 2"]:
+        """Pixel indices of frames as shown → those of the stored frames: the same, unless pixels are not square."""
+        return (points + 0.5) / np.asarray(self.stretch, points.dtype) - 0.5 if self.stretch != (1, 1) else points
+
+    def chunks(
+        self, size: int, progress: bool = True
+    ) -> Iterator[tuple[int, list[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "n s s 3"]]]:
+        """(number of the first frame, frames as shown, their squares resized to ``size``) of up to 64 frames at a time.
+
+        Subjects stand on black in the squares if there are masks. KpError if masks do not fit, or a file is damaged.
+        """
+        most = max(1, min(CHUNK, CHUNK_BYTES // (3 * self.size[0] * self.size[1])))
+        first, frames, squares = 0, [], []
+        films = tqdm(
+            read_frames(self.path), self.path.name, self.count, unit="frame", disable=not progress or self.count == 1
+        )
+        for t, (frame, mask) in enumerate(zip_longest(films, read_frames(self.masks) if self.masks else ())):
+            visible = frame.pixels if frame else None
+            if self.masks:
+                if frame is None or mask is None or frame.pixels.shape != mask.pixels.shape:
+                    raise KpError(
+                        f"{self.masks}: does not fit {self.path} from frame {t} on; both need the same frames"
+                    )
+                visible = black_out(frame.pixels[None], mask.pixels[None])[0]
+            frames.append(frame.pixels)
+            squares.append(shrink(self.squares.cut(visible, t)[None], size)[0])
+            if len(frames) == most:
+                yield first, frames, np.stack(squares)
+                first, frames, squares = t + 1, [], []
+        if frames:
+            yield first, frames, np.stack(squares)
+
+
+def look(
+    path: Path, crop: str = "", boxes: Path | None = None, masks: Path | None = None, progress: bool = True
+) -> View:
+    """Find out how large a film (or picture) is and where its subject is: from its header, or with crop "subject" by
+    decoding it once.
+
+    crop: "subject" finds what moves before a static camera, "frame" takes whole frames, "" takes square frames; boxes: a
+    CSV of boxes instead (:func:`kp.inference.crops.read_boxes`); masks: a film or picture of the same size, white where
+    the subject is. KpError names the file that cannot be read or does not fit.
+    """
+    header = read_header(path)
+    if masks and (of_masks := read_header(masks)) and (of_masks.size, of_masks.count) != (header.size, header.count):
+        (width, height), size = of_masks.size, header.size
+        raise KpError(
+            f"{masks}: {of_masks.count} frames of {width}×{height}, but {path} has {header.count} of {size[0]}×{size[1]}; make them equal"
+        )
+    squares = choose_squares(path, header, crop, boxes, progress)
+    return View(path, len(squares), header.size, float(header.rate), header.stretch, squares, masks)
+
+
+def choose_squares(
+    path: Path, header: Header, crop: str = "", boxes: Path | None = None, progress: bool = True
+) -> Squares:
+    """The squares that a model sees, one a frame: around the subject, or whole frames. KpError as :func:`locate`."""
+    located = locate(path, header, crop, boxes, progress)
+    return whole_frames(count_frames(path, header), header.size) if located is None else around(located)
+
+
+def locate(
+    path: Path, header: Header, crop: str = "", boxes: Path | None = None, progress: bool = True
+) -> Float[np.ndarray, "t 4"] | None:
+    """Boxes (left, top, width, height in pixels as shown), one a frame: a box track's, or what moves (crop "subject").
+
+    None means whole frames (square ones, or crop "frame"). KpError for frames that are not square if nothing says where
+    to look.
+    """
+    (width, height), (across, down) = header.size, header.stretch
+    if boxes:
+        return read_boxes(boxes, count_frames(path, header)) * np.array([across, down, across, down])
+    if crop == "subject":
+        return find_boxes(path, progress)
+    if crop == "frame" or width == height:
+        return None
+    raise KpError(
+        f"{path}: {width}×{height} pixels, but models see squares with the subject in the middle; say where it is: "
+        "--boxes FILE, --crop subject (finds what moves before a static camera) or --crop frame (whole frames between "
+        "black bars)"
+    )
+
+
+def count_frames(path: Path, header: Header) -> int:
+    """The header's count; where it has none (mkv, webm), by decoding the film once."""
+    return header.count or sum(1 for _ in read_frames(path))

@@ -1,0 +1,108 @@
+"""Networks as files. Weights: safetensors, numbers and nothing else. Checkpoints of a training: all of its state.
+
+Both are loaded without executing anything, and looked through before they are believed.
+"""
+
+import errno
+import hashlib
+import zipfile
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from kp.config import from_json, to_json
+from kp.errors import KpError
+from kp.files import atomic_write
+from kp.method.model import Model
+
+PARTS = ("encoder", "regressor", "decoder")
+
+
+def save_weights(model: Model, first_regressor: nn.Module, path: Path, **notes: str) -> None:
+    """Write Φ, η, Ψ and the pre-trained η₀, with their configuration and a checksum, to a .safetensors file.
+
+    What training alone needs (D, optimisers) is left out: such a file predicts, but training cannot go on from it.
+    notes: further texts for the file's metadata. KpError if the file cannot be written.
+    """
+    parts = {part: getattr(model, part) for part in PARTS} | {"first_regressor": first_regressor}
+    tensors = {
+        f"{part}.{name}": tensor.detach().cpu().contiguous()
+        for part, net in parts.items()
+        for name, tensor in net.state_dict().items()
+    }
+    config = to_json(model.config)
+    with atomic_write(path) as part:
+        part.write_bytes(save(tensors, {"config": config, "sha256": digest(config, tensors), **notes}))
+
+
+def digest(config: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of a configuration and of named tensors, in the order of their names."""
+    total = hashlib.sha256(config.encode())
+    for name in sorted(tensors):
+        total.update(name.encode() + tensors[name].numpy().tobytes())
+    return total.hexdigest()
+
+
+def load_weights(path: Path) -> tuple[Model, nn.Module, dict[str, str]]:
+    """(model, η₀, metadata) from a .safetensors file of kp's, on the CPU, in eval mode, without gradients.
+
+    KpError names the file if it is missing or damaged, or is not kp's.
+    """
+    if not path.is_file():
+        raise KpError(f"{path}: no such file; check the path")
+    try:
+        with safe_open(path, "pt") as file:
+            notes = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise KpError(f"{path}: not a readable safetensors file ({error}); copy it again") from error
+    config = notes.get("config")
+    if config is None:
+        raise KpError(f"{path}: holds no configuration of kp; write it with kp.method.checkpoint.save_weights")
+    if "sha256" in notes and notes["sha256"] != digest(config, tensors):
+        raise KpError(f"{path}: differs from its own checksum; copy it again")
+    model = Model(from_json(config))
+    first = nn.ModuleDict({"first_regressor": Model(from_json(config)).regressor})
+    parts_of = lambda names: {key: tensor for key, tensor in tensors.items() if key.split(".")[0] in names}
+    misfit = f"{path}: its weights do not fit its configuration; the file is damaged or of another version of kp"
+    try:
+        missing, unexpected = model.load_state_dict(parts_of(PARTS), strict=False)
+        first.load_state_dict(parts_of(("first_regressor",)))
+    except RuntimeError as error:
+        raise KpError(misfit) from error
+    if unexpected or any(not key.startswith("discriminator.") for key in missing):
+        raise KpError(misfit)
+    return model.eval().requires_grad_(False), first["first_regressor"].eval().requires_grad_(False), notes
+
+
+def save_checkpoint(saved: dict, path: Path) -> None:
+    """Write a state dict, whole or not at all. KpError if the disk is full or the folder cannot be written; then the old
+    file stays.
+    """
+    with atomic_write(path) as part:
+        try:
+            with open(part, "wb") as file:
+                torch.save(saved, file)
+        except RuntimeError as error:  # how torch reports a failed write
+            raise OSError(errno.ENOSPC, "the disk seems full") from error
+
+
+def read_checkpoint(path: Path) -> dict:
+    """A saved state dict, on the CPU. KpError if the file is missing or damaged."""
+    if not path.is_file():
+        raise KpError(f"{path}: no such checkpoint; train first with 'kp train', or check the path")
+    try:
+        with zipfile.ZipFile(path) as parts:  # torch does not look at the checksums
+            if damaged := parts.testzip():
+                raise zipfile.BadZipFile(f"checksum of {damaged}")
+        saved = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # torch raises many kinds for damaged files
+        raise KpError(
+            f"{path}: not a readable checkpoint ({type(error).__name__}); train again or restore a copy"
+        ) from error
+    if not isinstance(saved, dict) or "config" not in saved:
+        raise KpError(f"{path}: not a checkpoint of kp; give a run folder, or its checkpoint.pt")
+    return saved

@@ -1,0 +1,278 @@
+"""Footage and poses before a training:
+
+what is there, what the crops keep of it, whether both agree, and what to change if not.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from kp.figures import MIDDLE, grid, overlay
+from kp.formats.read import PoseFile
+from kp.geometry import evenly, from_pixels
+from kp.inference.crops import MARGIN, Squares, around, whole_frames
+from kp.inference.view import count_frames, locate
+from kp.own_video.prepare import BODY_MARGIN, LENGTH, as_prior, still
+from kp.skeletons import Skeleton
+from kp.video import read_frames, read_header, shrink
+
+SAMPLES = 8  # frames of each video that are looked at closely
+FEW_FRAMES, FEW_POSES = 1500, 500
+# share of the subject's box outside the square; of the square that the subject goes within a clip
+CUT, MOVES = 0.1, 0.3
+# how far footage and poses may differ: size (a factor), place (share of the square), height/width
+SCALE, PLACE, SHAPE = 1.3, 0.12, 1.7
+# grey levels: a pixel that differs by more has changed; a subject that moves changes by more in the mean
+CHANGE, STILL = 25, 2.0
+UNSTEADY = 0.2  # share of the background that may change before a static camera
+
+
+@dataclass(frozen=True)
+class Footage:
+    """One video as it will be cropped.
+
+    ``boxes`` (left, top, width, height) and ``squares`` in pixels of its frames; ``clips``: how many it gives;
+    ``samples``: the numbers of some frames, and the frames.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    rate: float
+    every: int
+    boxes: Float[np.ndarray, "t 4"]
+    squares: Squares
+    samples: tuple[list[int], list[UInt8[np.ndarray, "h w 3"]]]
+
+    @property
+    def clips(self) -> int:
+        frames = -(-len(self.boxes) // self.every)
+        return frames // LENGTH + (frames % LENGTH >= LENGTH // 2)
+
+    @property
+    def kept(self) -> float:
+        """Share of the frames' area within the squares."""
+        corner, (width, height) = self.squares.corner, self.size
+        overlap = lambda axis, length: np.clip(
+            np.minimum(corner[:, axis] + self.squares.side, length) - np.maximum(corner[:, axis], 0), 0, None
+        )
+        return float((overlap(0, width) * overlap(1, height)).mean() / (width * height))
+
+    @property
+    def black(self) -> float:
+        """Share of the squares that lies outside the frames."""
+        return 1 - self.kept * self.size[0] * self.size[1] / self.squares.side**2
+
+    @property
+    def in_square(self) -> Float[np.ndarray, "t 4"]:
+        """The boxes as shares of their clip's square: it stands still while a clip lasts."""
+        span, count = LENGTH * self.every, len(self.boxes)
+        corner = np.concatenate([still(self.squares, a, min(a + span, count)).corner for a in range(0, count, span)])
+        return np.concatenate([self.boxes[:, :2] - corner, self.boxes[:, 2:]], 1) / self.squares.side
+
+    @property
+    def moves(self) -> float:
+        """The farthest that the subject's middle goes within a clip, as a share of the square."""
+        boxes, span = self.in_square, LENGTH * self.every
+        middle = boxes[:, :2] + boxes[:, 2:] / 2
+        return max(float(np.ptp(middle[a : a + span], 0).max()) for a in range(0, len(middle), span))
+
+    @property
+    def cut(self) -> float:
+        """The largest share of the subject's box that sticks out of its clip's square, at the worst twentieth of the
+        frames.
+        """
+        boxes = self.in_square
+        low, size = boxes[:, :2], boxes[:, 2:]
+        out = np.clip(-low, 0, None) + np.clip(low + size - 1, 0, None)
+        return float(np.quantile((out / size).max(1), 0.95))
+
+    def changes(self) -> tuple[float, float]:
+        """(share of pixels outside both boxes that change between successive samples, mean change within the squares in
+        grey levels).
+        """
+        numbers, frames = self.samples
+        outside, inside = [], []
+        for (a, one), (b, other) in pairwise(zip(numbers, frames, strict=True)):
+            apart = np.abs(one.astype(int) - other).mean(2)
+            free = np.ones(apart.shape, bool)
+            for left, top, width, height in self.boxes[[a, b]].round().astype(int):
+                free[max(top, 0) : top + height, max(left, 0) : left + width] = False
+            outside.append((apart[free] > CHANGE).mean() if free.any() else 0.0)
+            inside.append(np.abs(self.squares.cut(one, a).astype(int) - self.squares.cut(other, a)).mean())
+        return (float(np.median(outside)), float(np.median(inside))) if outside else (0.0, 0.0)
+
+
+def look_through(path: Path, crop: str = "", boxes: Path | None = None, every: int = 1) -> Footage:
+    """Read a film as ``kp prepare`` would, and keep some frames.
+
+    KpError as :func:`kp.inference.view.locate`, or for a damaged file.
+    """
+    header = read_header(path)
+    located = locate(path, header, crop, boxes)
+    count = count_frames(path, header) if located is None else len(located)
+    squares = whole_frames(count, header.size) if located is None else around(located)
+    whole = np.tile(np.array([[0.0, 0.0, *header.size]]), (count, 1))
+    numbers = evenly(count, SAMPLES)
+    frames = [frame.pixels for t, frame in enumerate(read_frames(path)) if t in numbers]
+    areas = whole if located is None else located
+    return Footage(path, header.size, float(header.rate), every, areas, squares, (numbers, frames))
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where subjects are in their squares, medians: ``size`` (longer side), ``middle`` (x, y), both as shares of the
+    square; ``shape``, height/width.
+    """
+
+    size: float
+    middle: tuple[float, float]
+    shape: float
+
+    @staticmethod
+    def of(boxes: Float[np.ndarray, "n 4"]) -> "Extent":
+        """From boxes (left, top, width, height), as shares of their squares."""
+        middle = np.median(boxes[:, :2] + boxes[:, 2:] / 2, 0)
+        shape = np.median(boxes[:, 3] / np.maximum(boxes[:, 2], 1e-6))
+        return Extent(float(np.median(boxes[:, 2:].max(1))), (float(middle[0]), float(middle[1])), float(shape))
+
+
+def outlines(poses: Float[np.ndarray, "n k 2"], size: int) -> Float[np.ndarray, "n 4"]:
+    """Boxes (left, top, width, height) that subjects in these poses fill, as shares of squares of ``size`` pixels;
+    poses: pixel indices.
+    """
+    low, span = poses.min(1), np.ptp(poses, 1)
+    return np.concatenate([low - (BODY_MARGIN - 1) / 2 * span + 0.5, BODY_MARGIN * span], 1) / size
+
+
+def upside_down(poses: Float[np.ndarray, "n k 2"], skeleton: Skeleton) -> bool:
+    """Whether heads lie below feet in most poses (y points down); False for skeletons without such names."""
+    height = lambda words: [
+        poses[:, i, 1] for i, joint in enumerate(skeleton.joints) if any(w in joint.lower() for w in words)
+    ]
+    heads, feet = height(("head", "nose", "eye")), height(("ankle", "foot", "toe"))
+    return bool(heads and feet and np.median(np.mean(heads, 0) - np.mean(feet, 0)) > 0)
+
+
+def advise(footage: list[Footage], found: PoseFile, skeleton: Skeleton, size: int, moving: bool) -> list[str]:
+    """What to change before a training at ``size`` pixels, in plain words, the gravest first; empty if nothing is
+    amiss.
+
+    moving: whether the subject was found by its motion or by boxes (else whole frames are seen, and their background is
+    not judged).
+    """
+    poses = as_prior(found, skeleton, size, MARGIN)
+    told = [
+        "The poses stand on their heads: y must point down, as pixels do. Turn them over, or the model will."
+        * upside_down(poses, skeleton),
+        *(
+            compare(Extent.of(np.concatenate([f.in_square for f in footage])), Extent.of(outlines(poses, size)))
+            if moving
+            else ()
+        ),
+        *(f"{f.path.name}: {words}" for f in footage for words in judge(f, size, moving)),
+    ]
+    frames = sum(-(-len(f.boxes) // f.every) for f in footage)
+    if frames < FEW_FRAMES:
+        told.append(
+            f"{frames} frames are few: a model that starts from nothing wants thousands. Go on from published weights (--start)."
+        )
+    if len(poses) < FEW_POSES:
+        told.append(
+            f"{len(poses)} poses are few: in the book's ablations 500 were enough and 50 were not. Add poses of anyone."
+        )
+    return [words for words in told if words]
+
+
+def compare(here: Extent, there: Extent) -> list[str]:
+    """Where subjects (``here``) and poses (``there``) differ in their squares: way up, shape, size, place."""
+    told, (x, y) = [], np.subtract(here.middle, there.middle)
+    shapes = f"height/width {here.shape:.2f}, poses {there.shape:.2f}"
+    if here.shape < 1 / 1.1 and there.shape > 1.1:
+        told.append(f"Subjects lie and poses stand ({shapes}): turn the videos, or the poses, by 90°.")
+    elif max(here.shape / there.shape, there.shape / here.shape) > SHAPE:
+        told.append(
+            f"Subjects have another shape than poses ({shapes}): are these like movements, seen from the same side?"
+        )
+    if max(here.size / there.size, there.size / here.size) > SCALE:
+        told.append(
+            f"Subjects fill {here.size:.0%} of their squares, poses {there.size:.0%}: cut videos in which the subject comes nearer."
+        )
+    if max(abs(x), abs(y)) > PLACE:
+        told.append(
+            f"Subjects lie {x:+.0%} of the square to the right of the poses and {y:+.0%} below them: check the boxes."
+        )
+    return told
+
+
+def judge(footage: Footage, size: int, moving: bool) -> list[str]:
+    """What to change about one video."""
+    told, (background, change) = [], footage.changes()
+    if moving and background > UNSTEADY:
+        told.append(
+            f"{background:.0%} of the background changes: does the camera move? Masks from motion will fail; take --no-masks."
+        )
+    if change < STILL:
+        told.append("hardly anything moves, and the method learns from motion: leave it out.")
+    if moving and footage.moves > MOVES:
+        told.append(
+            f"the subject goes {footage.moves:.0%} of its square within a clip: film wider or faster, or take a smaller --every."
+        )
+    if moving and footage.cut > CUT:
+        told.append(
+            f"up to {footage.cut:.0%} of the subject are cut off: its clip's square stands still. Take a smaller --every."
+        )
+    if footage.squares.side < size:
+        told.append(f"squares of {footage.squares.side} pixels are enlarged to {size}: take larger footage.")
+    if not footage.clips:
+        told.append(f"too short: a clip needs {LENGTH // 2} frames. Leave it out, or take a smaller --every.")
+    return told
+
+
+def as_table(footage: list[Footage], moving: bool) -> list[str]:
+    """Two lines a video: what it is, and what its squares keep of it."""
+    lines = []
+    for f in footage:
+        inside, seconds = f.in_square[:, 2:].max(1), len(f.boxes) / f.rate
+        lines.append(
+            f"{f.path.name}: {f.size[0]}×{f.size[1]}, {len(f.boxes)} frames, {f.rate:.3g} a second, {seconds:.1f} s → clips: {f.clips}"
+        )
+        kept = f"  squares of {f.squares.side} pixels keep {f.kept:.0%} of the frame"
+        kept += f", {f.black:.0%} of them is black" if f.black >= 0.005 else ""
+        if moving:
+            kept += f"; the subject fills {inside.min():.0%} to {inside.max():.0%} of them and goes {f.moves:.0%} of their side within a clip"
+        lines.append(kept)
+    return lines
+
+
+def contact_sheet(footage: list[Footage], found: PoseFile, skeleton: Skeleton, size: int) -> Figure:
+    """The contact sheet: of each video a frame with its square, and crops as a model of ``size`` pixels sees them;
+    poses as large.
+    """
+    poses = torch.from_numpy(as_prior(found, skeleton, size, MARGIN))
+    chosen = from_pixels(poses[torch.linspace(0, len(poses) - 1, SAMPLES + 1).long()], size)
+    rows = []
+    for f in footage:
+        numbers, frames = f.samples
+        crops = [shrink(f.squares.cut(frame, t)[None], size)[0] for t, frame in zip(numbers, frames, strict=True)]
+        rows.append(
+            (f.path.stem[:14], [framed(frames[len(frames) // 2], f.squares, numbers[len(frames) // 2]), *crops])
+        )
+    black = -torch.ones(3, size, size)
+    return grid([*rows, ("poses", [overlay(black, pose, skeleton) for pose in chosen])], 1.2, ["frame"])
+
+
+def framed(frame: UInt8[np.ndarray, "h w 3"], squares: Squares, t: int):
+    """A grid cell: a whole frame and the square that is cut from it."""
+
+    def paint(axis):
+        axis.imshow(frame)
+        axis.add_patch(Rectangle(squares.corner[t] - 0.5, squares.side, squares.side, fill=False, color=MIDDLE, lw=1.5))
+        axis.autoscale()
+
+    return paint

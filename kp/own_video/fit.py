@@ -1,0 +1,203 @@
+"""From a folder of ordinary videos and a file of poses to a model, in stages: ``kp fit``.
+
+RUN/set: square clips and the prior (kp/own_video/prepare.py). RUN/masks: where the subject is, from motion
+(kp/own_video/masks.py). RUN/checkpoint.pt: the method, trained on the subject on black (kp/training/loop.py).
+RUN/model.safetensors: its student, which sees the background and needs no masks (kp/training/distil.py). A stage's
+result is there whole or not at all; started again, finished stages are skipped and training goes on.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import kp
+from kp.config import Config, of_dataset, study
+from kp.datasets.clips import Clips
+from kp.datasets.priors import Poses
+from kp.datasets.sets import open_clips
+from kp.errors import KpError
+from kp.files import atomic_write, read_npz
+from kp.inference.predictor import Predictor, load
+from kp.own_video.masks import write_masks
+from kp.own_video.prepare import prepare
+from kp.skeletons import FACE, find_skeleton, skeleton_with
+from kp.training.distil import pseudo_labels, train_student
+from kp.training.loop import train
+from kp.training.monitor import Monitor
+from kp.training.state import State
+from kp.video import find_videos
+
+SHIPPED_POSES = {"people": "data/people/priors/matched.npz", "faces": "data/faces/priors/photographs.npz"}
+LABELS_EVERY = 2  # frames that the student learns from: neighbours are nearly equal
+LABELS_OF = 2000  # clips that it learns from, where there are more
+MAY_GROW = ("steps", "student_steps")  # settings that a folder's fit may have more of: it goes on then
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a model of one's own is made from; kept as RUN/fit.json.
+
+    Paths are absolute, so that the record tells which files.
+    """
+
+    videos: tuple[Path, ...]
+    poses: Path
+    skeleton: str = ""
+    crop: Literal["", "subject", "frame"] = ""
+    boxes: tuple[Path, ...] = ()
+    every: int = 1
+    start: str = ""
+    masks: bool = True
+    size: int = 64
+    steps: int = 1000
+    pretrain_steps: int = 2000
+    mask_steps: int = 600
+    student_steps: int = 1000
+    seed: int = 0
+
+
+def find_poses(name: str) -> Path:
+    """The file of poses called ``name``: "people" and "faces" are those that ship with kp, all else is a path."""
+    if name not in SHIPPED_POSES:
+        return Path(name)
+    package = Path(kp.__file__).resolve().parent
+    installed, cloned = package / "models/priors" / f"{name}.npz", package.parent / SHIPPED_POSES[name]
+    return installed if installed.is_file() else cloned
+
+
+def open_fit(asked: Fit, out: Path) -> None:
+    """Make ``out`` the folder of this fit; more steps than before are welcome.
+
+    KpError if it holds what another fit made, a fit of other films, or other files, or if it cannot be written.
+    """
+    films = [str(path) for path in find_videos(list(asked.videos))]
+    record = json.loads(json.dumps(asdict(asked), default=str)) | {"films": films}
+    path = out / "fit.json"
+    if path.is_file():
+        try:
+            before = json.loads(path.read_text())
+        except ValueError as error:
+            raise KpError(f"{path}: not readable; delete {out} or choose another --out") from error
+        changed = [name for name in record if before.get(name, record[name]) != record[name]]
+        if "films" in changed and (new := sorted(set(films) ^ set(before["films"]))):
+            raise KpError(
+                f"{out}: holds a fit of other films (not both have {new[0]}); choose another --out or delete it"
+            )
+        grown = [name for name in changed if name in MAY_GROW and record[name] > before[name]]
+        if changed != grown and (out / "set").is_dir():
+            differing = ", ".join(name for name in changed if name not in grown)
+            raise KpError(
+                f"{out}: holds a fit with other settings ({differing} differ); choose another --out or delete it"
+            )
+        if grown:
+            (out / "model.safetensors").unlink(missing_ok=True)
+        if not changed:
+            return
+    elif out.is_file() or (out.is_dir() and any(p.name != ".fit.part.json" for p in out.iterdir())):
+        raise KpError(f"{out}: is in use already; delete it or choose another --out")
+    with atomic_write(path) as part:
+        part.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def skeleton_of(videos: Path) -> str:
+    """What ``data.skeleton`` must be for a video set of ``kp prepare``: its own skeleton.json, or a shipped topology's name."""
+    own, prior = videos / "skeleton.json", videos / "priors/own.npz"
+    if own.is_file():
+        return str(own)
+    return skeleton_with([str(name) for name in read_npz(prior, ("joint_names",))["joint_names"]], prior).name
+
+
+def choose_config(asked: Fit, out: Path, start: Predictor | None = None) -> Config:
+    """The study preset, or ``start``'s networks, for the video set in RUN/set and its masks, if it shall have any.
+
+    KpError if ``start`` finds other joints than the poses have.
+    """
+    name = skeleton_of(out / "set")
+    if start and start.skeleton.joints != find_skeleton(name).joints:
+        raise KpError(
+            f"--start {asked.start}: finds the joints of the skeleton '{start.skeleton.name}', but {asked.poses} holds others; "
+            "leave --start out, or give poses of that skeleton"
+        )
+    base = of_dataset(study(), "faces") if name == FACE.name else study()
+    return base.but(
+        seed=asked.seed,
+        network=start.model.config.network if start else base.network,
+        **{
+            "data.videos": out / "set",
+            "data.prior": "own",
+            "data.background": not asked.masks,
+            "data.masks": out / "masks" if asked.masks else None,
+            "data.size": start.size if start else asked.size,
+            "data.skeleton": name,
+            "data.move": True,  # cameras are tilted, crops off the middle
+            "optimizer.steps": asked.steps,
+            "optimizer.pretrain_steps": asked.pretrain_steps,
+        },
+    )
+
+
+def fit(
+    videos: str | Path | Sequence[str | Path],
+    poses: str | Path,
+    out: str | Path,
+    device: str = "cpu",
+    **settings: Any,
+) -> Predictor:
+    """Train a model on ordinary videos of one subject, as ``kp fit`` does; returns the model, which ``out`` keeps.
+
+    videos: films, or folders of films. poses: "people", "faces", or a file of poses of other subjects. settings: further
+    fields of :class:`Fit`, such as crop="subject" or steps=2000. Called again, it goes on where it was stopped. KpError
+    names the file or the setting that does not fit.
+    """
+    films = [videos] if isinstance(videos, str | Path) else videos
+    asked = Fit(tuple(Path(film).absolute() for film in films), find_poses(str(poses)).absolute(), **settings)
+    with Monitor(Path(out)) as monitor:
+        return fit_stages(asked, Path(out), device, monitor)
+
+
+def fit_stages(
+    asked: Fit, out: Path, device: str = "cpu", on_step: Callable[[State, Clips, Poses], None] | None = None
+) -> Predictor:
+    """Run the stages that are not done yet; returns the model that RUN/model.safetensors holds.
+
+    on_step: called after every step of the main training, with its state, clips and poses. KpError names the file or
+    the setting that does not fit.
+    """
+    model = out / "model.safetensors"
+    start = load(asked.start) if asked.start else None
+    open_fit(asked, out)
+    if not (out / "set").is_dir():
+        named = find_skeleton(asked.skeleton) if asked.skeleton else None
+        size = 2 * (start.size if start else asked.size)
+        films = find_videos(list(asked.videos))
+        prepare(films, asked.poses, out / "set", named, size, asked.crop, asked.boxes, asked.every)
+    config = choose_config(asked, out, start)
+    if asked.masks and not (out / "masks").is_dir():
+        write_masks(out / "set", out / "masks", config.data.size, asked.mask_steps, asked.seed, device)
+    if not model.is_file():
+        weights = (start.model, start.first_regressor) if start else None
+        trained = train(config, out, device=device, start=weights, on_step=on_step).predictor()
+        (student_of(trained, config, asked.student_steps, device) if asked.masks else trained).save(model)
+    return load(model)
+
+
+def student_of(teacher: Predictor, config: Config, steps: int, device: str = "cpu") -> Predictor:
+    """A student that sees the frames as they are, taught what ``teacher`` sees in them on black; half of the frames
+    suffice.
+    """
+    black = open_clips(config.but(**{"data.every": LABELS_EVERY}).data, "train").some(LABELS_OF)
+    labels = pseudo_labels(teacher, black)
+    config = config.but(
+        **{
+            "data.background": True,
+            "data.masks": None,
+            "data.augment": True,
+            "data.every": LABELS_EVERY,
+            "optimizer.steps": steps,
+            "optimizer.schedule": "one-cycle",
+            "optimizer.lr": 1e-3,
+        }
+    )
+    return train_student(teacher, config, open_clips(config.data, "train").some(LABELS_OF), labels, device)

@@ -1,0 +1,136 @@
+"""Ordinary films and a file of poses → a video set that kp trains on: square clips around the subject, and its prior."""
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from tqdm import tqdm
+
+from kp.errors import KpError
+from kp.files import atomic_folder
+from kp.formats.read import PoseFile, choose_skeleton, read_pose_file
+from kp.inference.crops import MARGIN, Squares, around
+from kp.inference.view import choose_squares
+from kp.skeletons import SHIPPED, Skeleton
+from kp.video import read_frames, read_header, shrink, write_video
+
+LENGTH = 32  # frames of a clip: the square stands still, so the subject must not go far
+
+
+def still(squares: Squares, first: int, end: int) -> Squares:
+    """The mean of the squares of frames ``first`` to ``end``, for all of them: what stands still in the film stands still
+    in the clip.
+    """
+    corner = np.round(squares.corner[first:end].mean(0)).astype(int)
+    return Squares(np.tile(corner, (end - first, 1)), squares.side)
+
+
+def cut_clips(video: Path, out: Path, number: int, size: int, crop: str, boxes: Path | None, every: int) -> list[str]:
+    """Write <out>/<number>.mp4 and so on: square clips of 32 frames, one in ``every`` of the video's; returns their
+    names.
+
+    A rest of fewer than half as many frames is left out. KpError as from :func:`kp.inference.view.choose_squares`,
+    or if the video is too short.
+    """
+    header = read_header(video)
+    squares = choose_squares(video, header, crop, boxes)
+    count = len(squares)
+    names, clip = [], []
+    frames = tqdm(read_frames(video), desc=f"{video.name}: clips", total=count, unit="frame")
+    for t, frame in enumerate(frames):
+        first = t // (LENGTH * every) * LENGTH * every
+        if t % every == 0:
+            place = still(squares, first, min(first + LENGTH * every, count))
+            clip.append(shrink(place.cut(frame.pixels, t - first)[None], size)[0])
+        if len(clip) == LENGTH or (clip and t == count - 1):
+            if len(clip) >= LENGTH // 2:
+                names.append(f"{number + len(names):05d}")
+                write_video(out / f"{names[-1]}.mp4", clip, crf=12, rate=header.rate / every)
+            clip = []
+    if not names:
+        raise KpError(
+            f"{video}: gives {-(-count // every)} frames, a clip needs {LENGTH // 2}; take a longer video or a smaller --every"
+        )
+    return names
+
+
+def write_prior(poses: Path, named: Skeleton | None, size: int, out: Path) -> tuple[Skeleton, int]:
+    """Write priors/own.npz and, for a skeleton that kp does not ship, skeleton.json below ``out``; returns (skeleton,
+    complete poses).
+    """
+    found = read_pose_file(poses)
+    skeleton = choose_skeleton(found, named)
+    keypoints = as_prior(found, skeleton, size, MARGIN)
+    (out / "priors").mkdir(parents=True)
+    source = np.full(len(keypoints), poses.stem)
+    np.savez_compressed(
+        out / "priors/own.npz", keypoints=keypoints, joint_names=skeleton.joints, frame_size=size, source=source
+    )
+    if skeleton not in SHIPPED:
+        told = asdict(skeleton) | {"regions": dict(skeleton.regions)}
+        (out / "skeleton.json").write_text(json.dumps(told, indent=1) + "\n")
+    return skeleton, len(keypoints)
+
+
+def prepare(
+    videos: list[Path],
+    poses: Path,
+    out: Path,
+    skeleton: Skeleton | None = None,
+    size: int = 128,
+    crop: str = "",
+    boxes: tuple[Path, ...] = (),
+    every: int = 1,
+) -> tuple[int, int, Skeleton]:
+    """Write a video set (:mod:`kp.datasets.clips`) to ``out``: ``videos/train/*.mp4``, clips.csv, priors/own.npz;
+    returns (clips, poses, skeleton).
+
+    crop, boxes: as :func:`kp.inference.view.look` takes them, boxes one a video. ``out`` appears whole, at the
+    end; until then it is in <out>.part. KpError names the file that does not fit, or ``out`` if it is in use or cannot
+    be written.
+    """
+    if boxes and len(boxes) != len(videos):
+        raise KpError(f"{len(videos)} videos but {len(boxes)} box tracks; give one for each, in the same order")
+    rows = []
+    with atomic_folder(out) as part:
+        chosen, count = write_prior(poses, skeleton, size, part)
+        for number, video in enumerate(videos):
+            names = cut_clips(
+                video, part / "videos/train", len(rows), size, crop, boxes[number] if boxes else None, every
+            )
+            rows += [("train", name, video.stem) for name in names]
+        with open(part / "clips.csv", "w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([("split", "clip", "source"), *rows])
+    return len(rows), count, chosen
+
+
+BODY_MARGIN = 1.1  # a subject's outline is about so much larger than the box around its joints
+
+
+def as_prior(found: PoseFile, skeleton: Skeleton, size: int, margin: float) -> Float[np.ndarray, "n k 2"]:
+    """Complete poses of the skeleton's joints, as pixel indices of squares of ``size`` pixels that surround the subject
+    as crops do.
+
+    A square's side is ``margin`` times the longer side of the outline, taken to be a tenth larger than the joints' box.
+    Poses of one video share one side, as its crops would; poses of unrelated images have one each. KpError if no pose
+    is complete.
+    """
+    order = [found.joints.index(j) for j in skeleton.joints]
+    poses = found.keypoints[:, order]
+    poses = poses[np.isfinite(poses).all((1, 2))]
+    if not len(poses):
+        raise KpError(
+            f"{found.path}: none of its {len(found.keypoints)} poses has all joints of the skeleton '{skeleton.name}'"
+        )
+    low, span = poses.min(1), np.ptp(poses, 1)
+    if (span.max(1) == 0).any():
+        raise KpError(f"{found.path}: in {(span.max(1) == 0).sum()} poses all joints lie in one point; remove them")
+    if found.sequence:
+        side = np.full(len(poses), float(around(np.concatenate([low, span], 1), margin * BODY_MARGIN).side))
+    else:
+        side = span.max(1) * margin * BODY_MARGIN
+    corner = low + span / 2 - side[:, None] / 2
+    return ((poses - corner[:, None] + 0.5) * (size / side)[:, None, None] - 0.5).astype(np.float32)

@@ -1,0 +1,58 @@
+"""Where a number comes from: the machine, the versions and the command that made it, as JSON."""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+
+import kp
+from kp.files import atomic_write, sha256
+
+
+def provenance() -> dict[str, str | int]:
+    """Processor, cores used, versions, commit of kp's code (if it lies in a git checkout) and date of this moment."""
+    try:
+        code = Path(__file__).resolve().parent
+        describe = ["git", "-C", str(code), "describe", "--always", "--dirty"]
+        commit = subprocess.run(describe, capture_output=True, text=True, check=True).stdout.strip()
+        top = ["git", "-C", str(code), "ls-files", "--error-unmatch", __file__]
+        subprocess.run(top, capture_output=True, check=True)  # a checkout of something else may lie around kp
+    except (OSError, subprocess.CalledProcessError):
+        commit = "unknown"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return {
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "gpu": device,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "kp": kp.__version__,
+        "commit": commit,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def data_checksum(videos: Path) -> str:
+    """First 12 digits of the SHA-256 of the video set's SHA256SUMS; "none" for a set without."""
+    sums = videos / "SHA256SUMS"
+    return sha256(sums)[:12] if sums.is_file() else "none"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def write_record(path: Path, numbers: dict) -> None:
+    """Write numbers with their provenance, whole or not at all; the folder is made.
+
+    KpError if the file cannot be written.
+    """
+    with atomic_write(path) as part:
+        part.write_text(json.dumps({**numbers, "provenance": provenance()}, indent=2, default=str) + "\n")

@@ -1,0 +1,275 @@
+"""Every leakage measure on the weights that a study left: ``python benchmarks/leakage.py --seeds 0 1 2``.
+
+Reads runs/study/weights and runs/study/snapshots, writes one record a seed and the pictures of the first seed.
+Needs: kp study full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400
+Faces: kp study rendered_prior rendered_and_frame rendered_alone --preset faces --steps 600 --seeds 0 1
+"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import tyro
+from tqdm import tqdm
+
+from kp.config import Config, find_preset
+from kp.datasets.clips import load_clips, to_images
+from kp.errors import KpError
+from kp.evaluation.evaluate import load_test
+from kp.evaluation.truth import load_truth
+from kp.figures import as_picture, close_all, grid, save
+from kp.inference.predictor import Predictor, load
+from kp.method.leakage import LIMITS, log_brightness, log_residual, off_skeleton, rms_amplitude
+from kp.method.model import Model
+from kp.provenance import write_record
+from kp.research.ablations import find_ablation
+from kp.research.probes import (
+    capacity_bits,
+    colour_r2,
+    fragility,
+    identity_bits,
+    jitter,
+    leak,
+    painted_r2,
+    radial_spectrum,
+    rebuild,
+    transplant,
+)
+from kp.research.study import work
+from kp.skeletons import find_skeleton
+
+SHORT = 100  # steps of the reconstruction probes over time, of which there are many
+FULL, AND_FRAME, ALONE = "full", "skeleton_and_frame", "skeleton_alone"
+VARIANTS = {
+    "study": {FULL: FULL, AND_FRAME: AND_FRAME, ALONE: ALONE},
+    "faces": {FULL: "rendered_prior", AND_FRAME: "rendered_and_frame", ALONE: "rendered_alone"},
+}
+"""Preset → (variant → the setting of the study that it is)."""
+
+
+class Material:
+    """Images and truth for the probes: two frames of every training and of every test clip."""
+
+    def __init__(self, config: Config):
+        data, skeleton = config.data, find_skeleton(config.data.skeleton)
+        clips = load_clips(data.videos, "train", data.size)
+        truth = load_truth(data.videos, "train", skeleton, data.size).of(clips.names)
+        per_clip = len(clips.frames[0][::16])
+        self.images = torch.stack([to_images(f[::16]) for f in clips.frames]).flatten(0, 1)
+        self.keypoints = truth.keypoints[:, ::16].flatten(0, 1)
+        self.identity = truth.identity.long().repeat_interleave(per_clip)
+        self.clip = torch.arange(len(clips)).repeat_interleave(per_clip)
+        # the last fifth of the clips: every person has others among the first four fifths
+        self.held_out = self.clip >= len(clips) * 4 // 5
+        self.names = truth.appearance_names
+        self.colours = truth.appearance.repeat_interleave(per_clip, 0)
+        test = load_test(data)
+        self.test_images, self.test_keypoints = test.images[:, ::4].flatten(0, 1), test.keypoints[:, ::4].flatten(0, 1)
+        self.test_others = test.images[:, ::4].roll(1, 1).flatten(0, 1)
+        self.test_colours = test.truth.appearance.repeat_interleave(test.images[:, ::4].shape[1], 0)
+
+    def rebuilt(self, inputs, test_inputs, steps: int, seed: int) -> tuple[dict, torch.Tensor]:
+        """What the reconstruction probe makes of a representation:
+
+        its error, how much light and hue are right; the pictures.
+        """
+        made = rebuild(inputs, self.images, test_inputs, steps, seed)
+        painted = painted_r2(made, self.test_images, self.test_keypoints)
+        return {"rebuild_error": F.mse_loss(made, self.test_images).item(), "painted_r2": painted}, made
+
+    def attributes(self, inputs, test_inputs, steps: int, seed: int, shuffled: bool = False) -> dict:
+        """Colours of unseen people (R²) and identity of known people (bits) that probes read off a representation."""
+        identity, colours = self.identity, self.colours
+        if shuffled:
+            order = torch.randperm(len(identity), generator=torch.Generator().manual_seed(seed))
+            identity, colours = identity[order], colours[order]
+        r2 = colour_r2(inputs, colours, test_inputs, self.test_colours, self.names, steps, seed)
+        bits, accuracy = identity_bits(inputs, identity, self.held_out, self.clip, steps, seed)
+        return {"colour_r2": r2, "identity_bits": bits, "identity_accuracy": accuracy}
+
+
+def references(material: Material, config: Config, draw, rebuild_steps: int, probe_steps: int, seed: int) -> dict:
+    """What the image itself, true skeletons and true skeletons with jitter give away; and the control with shuffled
+    labels.
+    """
+    true, test_true = draw(material.keypoints), draw(material.test_keypoints)
+    both = lambda a, b: material.rebuilt(a, b, rebuild_steps, seed)[0] | material.attributes(a, b, probe_steps, seed)
+    found = {
+        "image": both(material.images, material.test_images),
+        "true skeletons": both(true, test_true),
+        "image, labels shuffled": material.attributes(
+            material.images, material.test_images, probe_steps, seed, shuffled=True
+        ),
+    }
+    untrained = Predictor(Model(config).eval(), torch.nn.Identity())
+    with torch.no_grad():
+        a, b = (
+            torch.cat([untrained.model.encoder(x) for x in i.split(64)])
+            for i in (material.images, material.test_images)
+        )
+    found["y of an untrained Φ"] = both(a, b)
+    for pixels in (0.25, 0.5, 1.0):
+        a, b = (draw(jitter(k, pixels, config.data.size, seed)) for k in (material.keypoints, material.test_keypoints))
+        found[f"true skeletons, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
+    return found
+
+
+def of_model(
+    material: Material,
+    predictor: Predictor,
+    geometry: float,
+    image: float,
+    rebuild_steps: int,
+    probe_steps: int,
+    seed: int,
+):
+    """Every measure for one model; also the predictions and pictures that the figures show."""
+    made, test_made = predictor(material.images), predictor(material.test_images)
+    numbers, pictures = {}, {}
+    for name, a, b in (("y", made.skeleton, test_made.skeleton), ("y*", made.redrawn, test_made.redrawn)):
+        numbers[name], pictures[name] = material.rebuilt(a, b, rebuild_steps, seed)
+        numbers[name]["leak"] = leak(numbers[name]["rebuild_error"], geometry, image)
+        numbers[name] |= material.attributes(a, b, probe_steps, seed)
+    for pixels in (0.25, 0.5, 1.0):
+        a, b = (predictor.model.draw(jitter(m.keypoints, pixels, predictor.size, seed)) for m in (made, test_made))
+        numbers[f"y*, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
+    far = off_skeleton(test_made.redrawn, predictor.model.config.network.sigma)
+    residual = test_made.skeleton - test_made.redrawn
+    numbers["rms"] = rms_amplitude(test_made.skeleton, test_made.redrawn, predictor.model.config.network.sigma)
+    numbers["spectrum"] = radial_spectrum(residual * far).tolist()
+    numbers["transplant"] = transplant(predictor, material.test_images, material.test_others, seed)
+    numbers["fragility"] = fragility(
+        predictor, material.test_images, material.test_others, material.test_keypoints, seed
+    )
+    return numbers, pictures
+
+
+def over_time(
+    material: Material, place: Path, setting: str, steps: int, seed: int, probe_steps: int, short: tuple[float, float]
+) -> list[dict]:
+    """At each snapshot of a run: colours that probes read off y (and y*), the leak of y, and its loudness off the
+    skeleton.
+
+    short: errors of the reconstruction probe after ``SHORT`` steps, on true skeletons and on the image.
+    """
+    line = []
+    stem = f"{setting}_steps{steps}_seed{seed}"
+    files = {int(p.stem.split("_at")[1]): p for p in (place / "snapshots").glob(f"{stem}_at*.safetensors")}
+    files[steps] = place / "weights" / f"{stem}.safetensors"
+    for step, path in sorted(files.items()):
+        predictor = load(path)
+        made, test_made = predictor(material.images), predictor(material.test_images)
+        row = {
+            "step": step,
+            "rms": rms_amplitude(test_made.skeleton, test_made.redrawn, predictor.model.config.network.sigma),
+        }
+        for name, a, b in (("y", made.skeleton, test_made.skeleton), ("y*", made.redrawn, test_made.redrawn)):
+            row[name] = {
+                "colour_r2": colour_r2(a, material.colours, b, material.test_colours, material.names, probe_steps, seed)
+            }
+        found, _ = material.rebuilt(made.skeleton, test_made.skeleton, SHORT, seed)
+        row["y"] |= {"leak": leak(found["rebuild_error"], *short), "painted_r2": found["painted_r2"]}
+        line.append(row)
+    return line
+
+
+def draw_rebuilt(out: Path, material: Material, rebuilt: dict) -> None:
+    """rebuilt.png: test images, and what fresh networks rebuilt."""
+    shown = torch.linspace(0, len(material.test_images) - 1, 8).long()
+    rows = [("image", [as_picture(v) for v in material.test_images[shown]])]
+    rows += [(name, [as_picture(v) for v in made[shown]]) for name, made in rebuilt.items()]
+    save(grid(rows, 0.9), out / "rebuilt.png")
+    close_all()
+
+
+def draw_logs(out: Path, material: Material, predictors: dict) -> None:
+    """log_pictures.png: y, its logarithm, that of the residual, Ψ's picture; last, a true skeleton and what η misreads
+    of it.
+    """
+    index = torch.linspace(0, len(material.test_images) - 1, 8).long()[[2, 5]]
+    x, other = material.test_images[index], material.test_others[index]
+    log = {"vmin": LIMITS[0], "vmax": LIMITS[1], "cmap": "afmhot"}
+
+    def row(name, skeleton, redrawn, painted):
+        a, b = log_brightness(skeleton), log_residual(skeleton, redrawn)
+        four = lambda i: ((a[i, 0].numpy(), log), (b[i, 0].numpy(), log), painted and as_picture(painted[i]))
+        return name, [c for i in range(2) for c in (as_picture(x[i]), as_picture(skeleton[i]), *four(i))]
+
+    rows = []
+    for name, predictor in predictors.items():
+        made = predictor(x)
+        rows.append(
+            row(
+                name,
+                made.skeleton,
+                made.redrawn,
+                list(predictor.decode(predictor.model.decoder_input(made.skeleton, made.redrawn), other)),
+            )
+        )
+    method = next(iter(predictors.values())).model
+    true = method.draw(material.test_keypoints[index])
+    with torch.no_grad():
+        rows.append(row("a true skeleton", true, method.draw(method.eval().regressor(true)), None))
+    save(grid(rows, titles=["x", "y = Φ(x)", "log y", "log |y − y*|", "x̂ = Ψ(…)"] * 2), out / "log_pictures.png")
+    close_all()
+
+
+def main(
+    preset: str = "study",
+    steps: int = 700,
+    seeds: tuple[int, ...] = (0, 1, 2),
+    out: Path = Path("results/leakage"),
+    rebuild_steps: int = 300,
+    probe_steps: int = 200,
+) -> None:
+    """Measure leakage of the three variants for every seed that has no record in ``out`` yet.
+
+    Args:
+        preset: The study's preset: study, or faces.
+        steps: Steps of the study's runs.
+        seeds: Seeds of the study's runs; also those of the probes.
+        out: Folder for seed<n>.json, rebuilt.png and log_pictures.png.
+        rebuild_steps: Steps of each reconstruction probe.
+        probe_steps: Steps of each attribute probe.
+    """
+    if preset not in VARIANTS:
+        raise KpError(f"no leakage study of the preset '{preset}'; use one of: {', '.join(VARIANTS)}")
+    variants, config, place = VARIANTS[preset], find_preset(preset)(), work(preset)
+    material = Material(config)
+    for seed in seeds:
+        path = out / f"seed{seed}.json"
+        if path.exists() and (seed != seeds[0] or (out / "log_pictures.png").exists()):
+            print(f"{path}: done already")
+            continue
+        predictors = {
+            v: load(place / "weights" / f"{name}_steps{steps}_seed{seed}.safetensors") for v, name in variants.items()
+        }
+        if seed == seeds[0]:
+            draw_logs(out, material, {find_ablation(v)[0]: p for v, p in predictors.items()})
+            if path.exists():
+                continue
+        draw = predictors["full"].model.draw
+        known = references(material, config, draw, rebuild_steps, probe_steps, seed)
+        geometry, image = known["true skeletons"]["rebuild_error"], known["image"]["rebuild_error"]
+        ends = ((draw(material.keypoints), draw(material.test_keypoints)), (material.images, material.test_images))
+        short = tuple(material.rebuilt(*end, SHORT, seed)[0]["rebuild_error"] for end in ends)
+        untrained = known["y of an untrained Φ"]
+        untrained["leak"] = leak(untrained["rebuild_error"], geometry, image)
+        models, rebuilt = {}, {}
+        for variant, predictor in tqdm(predictors.items(), desc=f"seed {seed}", unit="model"):
+            name = find_ablation(variant)[0]
+            models[variant], pictures = of_model(material, predictor, geometry, image, rebuild_steps, probe_steps, seed)
+            models[variant]["over_time"] = over_time(
+                material, place, variants[variant], steps, seed, probe_steps, short
+            )
+            rebuilt |= {f"{k} of: {name}": v for k, v in pictures.items() if k == "y" or variant == "full"}
+        capacity = {str(p): capacity_bits(material.keypoints.shape[1], config.data.size, p) for p in (0.1, 0.5, 1.0)}
+        write_record(
+            path, {"steps": steps, "seed": seed, "references": known, "models": models, "capacity_bits": capacity}
+        )
+        if seed == seeds[0]:
+            draw_rebuilt(out, material, rebuilt)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

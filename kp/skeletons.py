@@ -1,0 +1,284 @@
+"""Topologies: which joints a pose has, which edges are drawn, which joints mirror each other."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kp.errors import KpError
+from kp.geometry import joint_errors
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A named topology.
+
+    ``joints``: K names, in the order of every keypoint array. ``edges``: pairs of names, drawn as
+    line segments. ``mirror_pairs``: names exchanged by a left-right reflection of the subject. ``ruler``: two joints
+    whose distance errors may be measured in (a face: its outer eye corners). ``regions``: named groups of joints.
+    Raises KpError if an edge or a pair names an unknown joint.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...]
+    mirror_pairs: tuple[tuple[str, str], ...]
+    ruler: tuple[str, str] | None = None
+    regions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def __post_init__(self):
+        for pair in (
+            *self.edges,
+            *self.mirror_pairs,
+            *([self.ruler] if self.ruler else []),
+            *(joints for _, joints in self.regions),
+        ):
+            for joint in pair:
+                self.index(joint)
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    def index(self, joint: str) -> int:
+        """Position of a joint in keypoint arrays; KpError if the skeleton has no such joint."""
+        if joint not in self.joints:
+            raise KpError(f"skeleton '{self.name}' has no joint '{joint}'; it has: {', '.join(self.joints)}")
+        return self.joints.index(joint)
+
+    @property
+    def edge_indices(self) -> list[tuple[int, int]]:
+        """Edges as index pairs."""
+        return [(self.index(a), self.index(b)) for a, b in self.edges]
+
+    @property
+    def sides(self) -> list[list[tuple[int, int]]]:
+        """Edges as index pairs in three groups:
+
+        the middle, the first and the second side of ``mirror_pairs`` (left and right).
+        """
+        first, second = ({self.index(pair[i]) for pair in self.mirror_pairs} for i in (0, 1))
+        groups = [[], [], []]
+        for edge in self.edge_indices:
+            groups[1 if first & set(edge) else 2 if second & set(edge) else 0].append(edge)
+        return [group for group in groups if group]
+
+    @property
+    def limbs(self) -> list[tuple[list[int], int]]:
+        """Chains of one side and the middle joint they hang on, as indices:
+
+        ([hip, knee, ankle], pelvis), … for a body.
+        """
+        sided = {self.index(joint) for pair in self.mirror_pairs for joint in pair}
+        chains = []
+        for a, b in self.edge_indices:
+            root, start = (a, b) if b in sided else (b, a)
+            if root in sided or start not in sided:
+                continue
+            chain, grown = [start], True
+            while grown:
+                new = [
+                    j
+                    for e in self.edge_indices
+                    for i, j in (e, e[::-1])
+                    if i in chain and j in sided and j not in chain
+                ]
+                grown = bool(new)
+                chain += new[:1]
+            chains.append((chain, root))
+        return chains
+
+    @property
+    def flip(self) -> list[int]:
+        """Permutation f with ``keypoints[..., f, :]`` carrying the left-right exchanged names."""
+        order = list(range(len(self)))
+        for a, b in self.mirror_pairs:
+            i, j = self.index(a), self.index(b)
+            order[i], order[j] = j, i
+        return order
+
+
+def _sides(*parts: str) -> tuple[tuple[str, str], ...]:
+    return tuple((f"left_{p}", f"right_{p}") for p in parts)
+
+
+BODY = Skeleton(
+    "body",
+    (
+        "pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine", "neck",
+        "head", "head_top", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
+    ),
+    (
+        ("pelvis", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
+        ("pelvis", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
+        ("pelvis", "spine"), ("spine", "neck"), ("neck", "head"), ("head", "head_top"),
+        ("neck", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
+        ("neck", "right_shoulder"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
+    ),
+    _sides("hip", "knee", "ankle", "shoulder", "elbow", "wrist"),
+)  # fmt: skip
+
+_LEG, _ARM = (
+    ("hip", "knee", "ankle", "ball", "toes"),
+    ("unknown", "shoulder", "elbow", "wrist", "wrist_2", "thumb", "little", "little_2"),
+)
+
+HUMAN36M = Skeleton(
+    "human36m",
+    (
+        "hip", *(f"right_{j}" for j in _LEG), *(f"left_{j}" for j in _LEG), "pelvis", "thorax", "neck", "head", "head_back",
+        *(f"left_{j}" for j in _ARM), *(f"right_{j}" for j in _ARM),
+    ),
+    (
+        *(
+            (f"{side}_{a}", f"{side}_{b}")
+            for side in ("right", "left")
+            for a, b in (("hip", "knee"), ("knee", "ankle"), ("ankle", "toes"), ("shoulder", "elbow"), ("elbow", "wrist"))
+        ),
+        ("right_hip", "pelvis"), ("left_hip", "pelvis"), ("neck", "pelvis"), ("head_back", "neck"),
+        ("left_shoulder", "neck"), ("right_shoulder", "neck"),
+    ),
+    _sides(*_LEG, *_ARM),
+)  # fmt: skip
+"""Human3.6M's 32 joints with the 16 edges that the official configuration draws (``human36m_simple2``)."""
+
+
+def _chain(first: int, last: int, closed: bool = False) -> tuple[tuple[str, str], ...]:
+    links = [(i, i + 1) for i in range(first, last)] + ([(last, first)] if closed else [])
+    return tuple((str(a), str(b)) for a, b in links)
+
+
+_FACE_PAIRS = (
+    [(i, 16 - i) for i in range(8)] + [(17 + i, 26 - i) for i in range(5)] + [(31, 35), (32, 34), (36, 45), (37, 44)]
+)
+_FACE_PAIRS += [
+    (38, 43),
+    (39, 42),
+    (40, 47),
+    (41, 46),
+    (48, 54),
+    (49, 53),
+    (50, 52),
+    (55, 59),
+    (56, 58),
+    (60, 64),
+    (61, 63),
+    (65, 67),
+]
+
+_FACE_REGIONS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "lips": (48, 68)}
+
+FACE = Skeleton(
+    "face",
+    tuple(str(i) for i in range(68)),
+    _chain(0, 16) + _chain(17, 21) + _chain(22, 26) + _chain(27, 30) + _chain(31, 35)
+    + _chain(36, 41, True) + _chain(42, 47, True) + _chain(48, 59, True) + _chain(60, 67, True),
+    tuple((str(b), str(a)) for a, b in _FACE_PAIRS),  # the subject's left first
+    ("36", "45"),
+    tuple((name, tuple(map(str, range(*ends)))) for name, ends in _FACE_REGIONS.items()),
+)  # fmt: skip
+"""The 68 points of the 300-W markup (jaw 0–16, brows, nose, eyes, lips), joined into 63 edges."""
+
+SHIPPED = (BODY, HUMAN36M, FACE)
+
+
+def find_skeleton(name: str) -> Skeleton:
+    """The topology called ``name``, or declared in a file ``*.json``; KpError lists those there are, or names what is
+    wrong in the file.
+    """
+    if name.endswith(".json"):
+        return load_skeleton(Path(name))
+    known = {s.name: s for s in SHIPPED}
+    if name not in known:
+        raise KpError(f"unknown skeleton '{name}'; use one of: {', '.join(known)}, or a .json file that declares one")
+    return known[name]
+
+
+def load_skeleton(path: Path) -> Skeleton:
+    """A topology from JSON: ``name``, ``joints`` [names], ``edges`` [[a, b], …]; optional ``mirror_pairs`` [[left,
+    right], …], ``ruler`` [a, b], ``regions`` {name: [joints]}. KpError names the file and what is wrong in it.
+    """
+    if not path.is_file():
+        raise KpError(
+            f"{path}: no such file; a skeleton of your own is declared in a .json file, see data/hand/hand.json"
+        )
+    try:
+        told = json.loads(path.read_text())
+        unknown = sorted(set(told) - {"name", "joints", "edges", "mirror_pairs", "ruler", "regions"})
+        if unknown:
+            raise KpError(
+                f"{path}: unknown field '{unknown[0]}'; a skeleton has name, joints, edges, mirror_pairs, ruler, regions"
+            )
+        pairs = {field: tuple((str(a), str(b)) for a, b in told.get(field, [])) for field in ("edges", "mirror_pairs")}
+        ruler = tuple(map(str, told["ruler"])) if told.get("ruler") else None
+        regions = tuple((group, tuple(map(str, joints))) for group, joints in told.get("regions", {}).items())
+        joints = tuple(map(str, told["joints"]))
+        if len(set(joints)) < len(joints) or not pairs["edges"]:
+            raise KpError(f"{path}: joints must differ, and there must be an edge to draw")
+        if ruler and len(ruler) != 2:
+            raise KpError(f"{path}: a ruler is two joints, here are {len(ruler)}")
+        try:
+            return Skeleton(str(told["name"]), joints, pairs["edges"], pairs["mirror_pairs"], ruler, regions)
+        except KpError as error:
+            raise KpError(f"{path}: {error}") from error
+    except KeyError as error:
+        raise KpError(f"{path}: has no field {error}; a skeleton needs name, joints and edges") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise KpError(
+            f"{path}: not a skeleton ({' '.join(str(error).split())[:200]}); see data/hand/hand.json"
+        ) from error
+
+
+def mirror_name(joint: str) -> str:
+    """The right-hand name of a left-hand joint:
+
+    left_knee → right_knee, LKnee → RKnee, kneeL → kneeR; others as they are.
+    """
+    for left, right in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
+        if left in joint:
+            return joint.replace(left, right)
+    if len(joint) > 1 and joint[0] == "L" and (joint[1].isupper() or joint[1] in "_."):
+        return "R" + joint[1:]
+    if len(joint) > 1 and joint[-1] == "L" and (joint[-2].islower() or joint[-2] in "_."):
+        return joint[:-1] + "R"
+    return joint
+
+
+def skeleton_with(names: list[str], path: Path) -> Skeleton:
+    """The shipped topology whose joints are ``names``, read from file ``path``; KpError if there is none."""
+    for skeleton in SHIPPED:
+        if skeleton.joints == tuple(names):
+            return skeleton
+    known = ", ".join(s.name for s in SHIPPED)
+    raise KpError(
+        f"{path}: its {len(names)} joints are those of no shipped skeleton ({known}); name one with --skeleton, or a .json file"
+    )
+
+
+def check_joints(skeleton: Skeleton, names: list[str], path) -> None:
+    """KpError unless ``names``, read from file ``path``, are the skeleton's joints in its order."""
+    for name in names:
+        if name not in skeleton.joints:
+            raise KpError(
+                f"{path}: unknown joint '{name}'; skeleton '{skeleton.name}' has: {', '.join(skeleton.joints)}"
+            )
+    if tuple(names) != skeleton.joints:
+        raise KpError(
+            f"{path}: joints are not those of skeleton '{skeleton.name}' in order; expected: {', '.join(skeleton.joints)}"
+        )
+
+
+def resolve_flips(
+    predicted: Float[Tensor, "n k 2"], reference: Float[Tensor, "n k 2"], skeleton: Skeleton
+) -> Float[Tensor, "n k 2"]:
+    """Exchange left and right of a whole pose wherever that brings it closer to ``reference``.
+
+    With the truth as reference this is the flip-minimum. Without labels the reference is
+    η₀(β(p)): what the regressor as pre-trained on the prior reads from the redrawn pose (the official
+    "offline regressor").
+    """
+    flipped = predicted[:, skeleton.flip]
+    better = joint_errors(flipped, reference).mean(1) < joint_errors(predicted, reference).mean(1)
+    return torch.where(better[:, None, None], flipped, predicted)

@@ -1,0 +1,268 @@
+"""The one training loop: first η alone on drawn poses, then Φ, Ψ, D and η together.
+
+Leaves in the run folder: ``config.json``, ``metrics.jsonl`` (one line every ``LOG_EVERY`` steps)
+and ``checkpoint.pt``. Started again on the same folder, it continues to the same bits.
+"""
+
+import dataclasses
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from kp import distributed
+from kp.config import Config, to_json
+from kp.datasets.clips import Clips, augment_pairs
+from kp.datasets.priors import Poses, augment, reflect_some, vary
+from kp.datasets.retrieval import weigh_prior
+from kp.datasets.sets import open_clips, open_prior
+from kp.errors import KpError
+from kp.geometry import draw_similarity
+from kp.method.checkpoint import save_checkpoint
+from kp.method.model import Model, reading_loss
+from kp.method.step import arithmetic, descend, settle_precision, step
+from kp.training.log import append_metrics, read_metrics
+from kp.training.optim import learning_rate
+from kp.training.state import State, load_state
+
+LOG_EVERY, SAVE_EVERY, SAVE_SECONDS = 25, 250, 60  # a checkpoint every so many steps, and at least every minute
+
+
+def batch_on(state: State, tensor: Tensor) -> Tensor:
+    return tensor.to(state.device, memory_format=torch.channels_last if tensor.ndim == 4 else torch.contiguous_format)
+
+
+def pretrain_step(state: State, poses: Poses) -> dict[str, float]:
+    """η learns to read drawings of prior poses, augmented by default: ‖η(β(p̄)) − p̄‖²."""
+    rates, model = state.config.optimizer, state.model
+    sample = poses.sample(rates.batch, state.generator)
+    target = augment(sample, model.skeleton, state.generator) if rates.pretrain_augment else sample
+    target = batch_on(state, distributed.share(target))
+    with arithmetic(rates.precision, state.device.type):
+        loss = reading_loss(model, model.regressor(model.draw(target)), target)
+    descend(
+        state.optimizers["pretrain"],
+        loss,
+        learning_rate(rates.pretrain_lr, state.pretrain_step, rates.pretrain_steps, rates.pretrain_schedule),
+    )
+    state.pretrain_step += 1
+    return dict(regressor=distributed.mean(loss).item())
+
+
+def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
+    """Draw frame pairs and poses, and take one step of the method on them (:func:`kp.method.step.step`).
+
+    Every process draws the whole batch and computes its share of it (kp/distributed.py).
+    """
+    config, model, rates = state.config, state.model, state.config.optimizer
+    pairs = clips.pairs(rates.batch, state.generator, state.step)
+    if config.data.augment:
+        pairs = augment_pairs(pairs, state.generator)
+    sample = vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator)
+    if config.data.move:
+        mirrored = torch.rand(rates.batch, 1, 1, 1, generator=state.generator) < 0.5  # both frames of a pair, or none
+        flipped = (torch.where(mirrored.to(x.device), x.flip(3), x) for x in pairs)
+        pairs = tuple(draw_similarity(rates.batch, state.generator).images(x) for x in flipped)
+        sample = draw_similarity(rates.batch, state.generator).points(
+            reflect_some(sample, model.skeleton, state.generator)
+        )
+    frame, other, target = (batch_on(state, distributed.share(x)) for x in (*pairs, sample))
+    peaks = dict(generator=rates.lr, discriminator=rates.lr_discriminator, regressor=rates.lr_regressor)
+    now = {name: learning_rate(peak, state.step, rates.steps, rates.schedule) for name, peak in peaks.items()}
+
+    def exchange(skeleton: Tensor) -> Tensor:
+        return distributed.share(state.pool.exchange(distributed.gather(skeleton), state.generator))
+
+    made, terms = step(model, state.perceptual, state.optimizers, now, exchange, frame, other, target, rates.precision)
+    state.step += 1
+    state.update_average()
+    # over the batch: 0 when every image gets one pose
+    terms["spread"] = distributed.gather(made.keypoints).std(0, correction=0).mean()
+    return {name: distributed.mean(term).item() for name, term in terms.items()}
+
+
+def open_run(config: Config, out: Path, device: torch.device) -> State:
+    """The state to continue from: the folder's checkpoint if it has one for this configuration, else a fresh one.
+
+    Precision "auto" becomes what the checkpoint was trained in, or what the device is fastest in.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        writes = distributed.rank() == 0
+        if not (out / "checkpoint.pt").exists():
+            precision = settle_precision(config.optimizer.precision, str(device))
+            config = config.but(**{"optimizer.precision": precision})
+            if writes:
+                (out / "config.json").write_text(to_json(config))
+                (out / "metrics.jsonl").write_text("")
+            return State(config, device)
+        state = load_state(out / "checkpoint.pt", device)
+        if config.optimizer.precision == "auto":
+            config = config.but(**{"optimizer.precision": state.config.optimizer.precision})
+        if config.but(**{"optimizer.steps": state.config.optimizer.steps}) == state.config and _more_steps(
+            config, state
+        ):
+            tqdm.write(f"{out}: goes on from step {state.step} to {config.optimizer.steps}")
+            state.config = config
+            if writes:
+                (out / "config.json").write_text(to_json(config))
+        if state.config != config:
+            changed = [
+                f.name for f in dataclasses.fields(Config) if getattr(config, f.name) != getattr(state.config, f.name)
+            ]
+            raise KpError(
+                f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete it"
+            )
+        kept = [
+            line for line in (out / "metrics.jsonl").read_text(errors="replace").splitlines() if _before(line, state)
+        ]
+        if writes:
+            (out / "metrics.jsonl").write_text("".join(line + "\n" for line in kept))
+        return state
+    except OSError as error:
+        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+
+
+def _more_steps(config: Config, state: State) -> bool:
+    return config.optimizer.steps > state.config.optimizer.steps
+
+
+def _before(line: str, state: State) -> bool:
+    """Whether a line of metrics.jsonl tells of a step that the checkpoint holds; one cut short by a crash does not."""
+    try:
+        told = json.loads(line)
+        return told["step"] <= (state.pretrain_step if told["phase"] == "pretrain" else state.step)
+    except (ValueError, TypeError, LookupError):
+        return False
+
+
+def find_device(name: str) -> torch.device:
+    """KpError if torch cannot compute there."""
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).splitlines()[0]
+        raise KpError(f"device '{name}' cannot be used ({why}); use --device cpu") from error
+    return device
+
+
+def train(
+    config: Config,
+    out: str | Path,
+    clips: Clips | None = None,
+    poses: Poses | None = None,
+    device: str = "cpu",
+    pretrained: Path | None = None,
+    start: tuple[Model, nn.Module] | None = None,
+    on_step: Callable[[State, Clips, Poses], None] | None = None,
+    stop_after: int | None = None,
+) -> State:
+    """Train, or continue, the run in folder ``out``; returns its final state.
+
+    clips, poses: loaded from ``config.data`` unless given. pretrained: another run's checkpoint whose
+    pre-trained η to start from (same networks), instead of pre-training again. start: a trained model and its η₀ to go
+    on from. on_step: called after every step of the main training, with the clips and poses it learns from
+    (kp/training/monitor.py looks at them). stop_after: return after that many steps of this call, as if interrupted.
+    Under torchrun all processes train together; the first one writes and calls on_step. KpError for unusable data, an
+    unwritable folder, a folder that holds another run, or if a loss is no longer a number: what follows could not be
+    trained further.
+    """
+    data, out = config.data, Path(out)
+    state, first = open_run(config, out, find_device(distributed.start(device))), distributed.rank() == 0
+    distributed.share_batches(state.model)
+    distributed.wait()
+    if poses is None:
+        poses = open_prior(data, config.seed)
+    if clips is None and config.optimizer.steps:
+        clips = open_clips(data, "train")
+    shown = weigh_prior(poses, clips, state.model.skeleton) if data.vary_prior == "weigh" and clips else poses
+    if clips is not None:
+        clips = clips.on(state.device)
+    if pretrained is not None and state.pretrain_step == state.step == 0:
+        adopt_regressor(state, pretrained)
+    if start is not None and state.pretrain_step == state.step == 0:
+        adopt_model(state, *start)
+    for net in (state.model, state.average, state.first_regressor):
+        net.train()
+    if config.optimizer.compile:
+        for net in (state.model.encoder, state.model.regressor, state.model.decoder, state.model.discriminator):
+            net.compile()
+    logged = read_metrics(out)
+    started, done = time.perf_counter() - (logged[-1]["seconds"] if logged else 0), 0  # a continued run's clock goes on
+    saved = time.perf_counter()
+    phases = (("pretrain", config.optimizer.pretrain_steps), ("train", config.optimizer.steps))
+    for phase, steps in phases:
+        counter = "pretrain_step" if phase == "pretrain" else "step"
+        bar = tqdm(
+            total=steps,
+            initial=getattr(state, counter),
+            desc=f"{phase:8s}",
+            unit="step",
+            disable=not first,
+            mininterval=1.0 if sys.stderr.isatty() else 5.0,
+        )
+        while getattr(state, counter) < steps and done != stop_after:
+            terms = pretrain_step(state, poses) if phase == "pretrain" else train_step(state, clips, shown)
+            check_finite(terms, state, out)
+            number, done = getattr(state, counter), done + 1
+            bar.update()
+            if number % LOG_EVERY == 0 or number == steps:
+                bar.set_postfix({k: f"{v:.3g}" for k, v in terms.items()}, refresh=False)
+                if first:
+                    append_metrics(
+                        out, dict(phase=phase, step=number, seconds=round(time.perf_counter() - started, 2), **terms)
+                    )
+            if on_step and phase == "train" and first:
+                on_step(state, clips, shown)
+            if phase == "pretrain" and number == steps:
+                state.finish_pretraining()
+            if (number % SAVE_EVERY == 0 or number == steps or time.perf_counter() - saved > SAVE_SECONDS) and first:
+                save_checkpoint(state.state_dict(), out / "checkpoint.pt")
+                saved = time.perf_counter()
+        bar.close()
+    if done == stop_after and first:
+        save_checkpoint(state.state_dict(), out / "checkpoint.pt")
+    return state
+
+
+def check_finite(terms: dict[str, float], state: State, out: Path) -> None:
+    """KpError if a loss is not finite. The checkpoint of run ``out`` stays as it is."""
+    broken = [name for name, value in terms.items() if not math.isfinite(value)]
+    if broken:
+        raise KpError(
+            f"{out}: training broke in step {state.step or state.pretrain_step}, {broken[0]} is not a number any more; begin anew in "
+            "another folder with a lower learning rate (--optimizer.lr) or with --optimizer.precision float32"
+        )
+
+
+def adopt_regressor(state: State, checkpoint: Path) -> None:
+    """Start from the pre-trained η of another run; pre-training then counts as done."""
+    other = load_state(checkpoint, state.device)
+    if other.pretrain_step < other.config.optimizer.pretrain_steps:
+        raise KpError(f"{checkpoint}: its pre-training was interrupted; finish that run first")
+    try:
+        state.model.regressor.load_state_dict(other.first_regressor.state_dict())
+    except RuntimeError as error:
+        raise KpError(
+            f"{checkpoint}: its η has another size or skeleton; pre-train again or use the same network settings"
+        ) from error
+    state.pretrain_step = state.config.optimizer.pretrain_steps
+    state.finish_pretraining()
+
+
+def adopt_model(state: State, model: Model, first_regressor: nn.Module) -> None:
+    """Start from a trained model's Φ, η, Ψ and its η₀, of the same networks and skeleton; D starts afresh, pre-training
+    counts as done.
+    """
+    for part in ("encoder", "regressor", "decoder"):
+        getattr(state.model, part).load_state_dict(getattr(model, part).state_dict())
+    state.pretrain_step = state.config.optimizer.pretrain_steps
+    state.finish_pretraining()
+    state.first_regressor.load_state_dict(first_regressor.state_dict())

@@ -1,0 +1,77 @@
+"""The one loop that descends beside the main training: of students, painters, probes, mask networks and baselines."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from kp.config import Optimizer
+from kp.method.step import arithmetic, descend, settle_precision
+
+PROBE = Optimizer(lr=3e-3)  # rates of a small fresh network
+
+
+def learn(
+    loss: Callable[[int], Tensor],
+    weights: Iterable[nn.Parameter],
+    rates: Optimizer,
+    name: str = "",
+    averages: Sequence[tuple[nn.Module, nn.Module]] = (),
+    device: str = "cpu",
+    beta: float = 0.9,
+) -> None:
+    """``rates.steps`` of Adam on ``loss(step)``, with gradients clipped and the rate on the course that ``rates`` says.
+
+    averages: pairs of a network's running mean, of decay ``rates.average``, and the network. device: its type; losses are
+    computed in ``rates.precision``. beta: Adam's first decay. name: shown before a progress bar; "" shows none.
+    """
+    optimizer = torch.optim.Adam(list(weights), rates.lr, (beta, 0.999))
+    precision = settle_precision(rates.precision, device)
+    for step in tqdm(range(rates.steps), desc=name, unit="step", mininterval=2.0, disable=not name):
+        with arithmetic(precision, device):
+            value = loss(step)
+        descend(optimizer, value, learning_rate(rates.lr, step, rates.steps, rates.schedule))
+        for average, network in averages:
+            follow(average, network, rates.average, step + 1)
+
+
+def teach_fresh(
+    make: Callable[[], nn.Module],
+    loss: Callable[[nn.Module, torch.Generator], Tensor],
+    rates: Optimizer,
+    seed: int,
+    name: str = "",
+    device: str | torch.device = "cpu",
+) -> nn.Module:
+    """``make()`` after ``rates.steps`` of :func:`learn` on ``loss(network, generator)``, on ``device``, in eval mode.
+
+    seed: of the network's weights and of the generator, with which ``loss`` draws its batches; torch's own generator is
+    left as it was.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = make().to(device).train()
+    learn(lambda _: loss(net, generator), net.parameters(), rates, name, device=torch.device(device).type)
+    return net.eval()
+
+
+def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move averaged weights towards those after ``step`` steps: by 1 − decay, and quickly at first, when there is little to
+    remember.
+    """
+    decay, now = min(decay, step / (step + 10)), network.state_dict()
+    for name, mean in average.state_dict().items():
+        mean.lerp_(now[name], 1 - decay) if mean.is_floating_point() else mean.copy_(now[name])
+
+
+def learning_rate(peak: float, step: int, steps: int, schedule: str) -> float:
+    """Constant, or one cycle: linear from peak/25 during the first tenth, then a cosine down to (nearly) nothing."""
+    if schedule == "constant":
+        return peak
+    rise = max(1, steps // 10)
+    if step < rise:
+        return peak * (1 + 24 * step / rise) / 25
+    fall = torch.tensor(torch.pi * (step - rise) / max(1, steps - rise)).cos().item()
+    return peak * max(1e-4, (1 + fall) / 2)

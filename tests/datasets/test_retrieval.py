@@ -1,0 +1,49 @@
+import re
+
+import pytest
+import torch
+
+from kp.datasets.clips import Clips
+from kp.datasets.priors import Poses
+from kp.datasets.retrieval import WEIGHED_EVERY, nearest_prior, weigh_prior
+from kp.errors import KpError
+from kp.method.renderer import render_skeleton
+from kp.skeletons import BODY
+
+random = lambda seed, *shape: torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 1.6 - 0.8
+poses_of = lambda keypoints: Poses(keypoints, ["none"] * len(keypoints))
+
+
+def figures(keypoints, size=64):
+    """A coloured body on black around each pose."""
+    body = render_skeleton(keypoints, BODY.edge_indices, size, 0.35, "gaussian") > -0.2
+    return torch.where(body, torch.tensor([0.3, -0.5, 0.9]).view(1, 3, 1, 1), torch.tensor(-1.0))
+
+
+def test_silhouettes_find_the_planted_poses():
+    keypoints = random(0, 300, 17, 2)
+    planted = keypoints[[7, 280, 281]]
+    assert torch.equal(nearest_prior(figures(planted), poses_of(keypoints), BODY), planted)
+
+
+def test_what_is_worn_does_not_matter():
+    keypoints = random(0, 50, 17, 2)
+    image = figures(keypoints[3:4])
+    striped = torch.where(image > -1, torch.sign(torch.sin(torch.arange(64.0) * 2)) * 0.9, image)
+    assert not torch.equal(striped, image) and torch.equal(
+        nearest_prior(striped, poses_of(keypoints), BODY), keypoints[3:4]
+    )
+
+
+def test_no_silhouette_on_a_background():
+    expected = "images show a background, but silhouettes need subjects on black; load the clips with background=False"
+    with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
+        nearest_prior(figures(random(0, 2, 17, 2)).clamp_min(-0.9), poses_of(random(1, 5, 17, 2)), BODY)
+
+
+def test_a_weighed_prior_holds_what_the_videos_show():
+    keypoints = random(0, 100, 17, 2)
+    shown = torch.tensor([3] * WEIGHED_EVERY + [70] * 2 * WEIGHED_EVERY + [3])
+    frames = ((figures(keypoints[shown]) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+    weighed = weigh_prior(poses_of(keypoints), Clips(["a"], [""], [frames]), BODY)
+    assert torch.equal(weighed.keypoints, keypoints[[3, 70, 70, 3]]) and len(weighed.sources) == 4

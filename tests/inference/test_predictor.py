@@ -1,0 +1,163 @@
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny import FRAMES
+
+from kp.errors import KpError
+from kp.inference.predictor import Predictor
+from kp.skeletons import BODY
+from kp.training.loop import train
+from kp.training.state import State
+from kp.video import read_video
+
+
+@pytest.fixture
+def predictor(finished):
+    return Predictor.load(finished[0])
+
+
+def images(n=5):
+    return torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def constant(predictor, monkeypatch, keypoints):
+    for net in (predictor.model.regressor, predictor.first_regressor):
+        monkeypatch.setattr(net, "forward", lambda y: keypoints.expand(len(y), -1, -1))
+
+
+def test_prediction(predictor):
+    made = predictor(images())
+    assert made.keypoints.shape == made.reference.shape == (5, 17, 2)
+    assert made.skeleton.shape == made.redrawn.shape == (5, 1, 32, 32)
+    assert torch.equal(made.redrawn, predictor.model.draw(made.keypoints))
+    assert not made.skeleton.requires_grad
+
+
+def test_batches_do_not_matter(predictor):
+    whole, parts = predictor(images()), predictor(images(), batch=2)
+    torch.testing.assert_close(parts.keypoints, whole.keypoints, rtol=0, atol=1e-5)
+    torch.testing.assert_close(predictor(images()[:1]).keypoints, whole.keypoints[:1], rtol=0, atol=1e-5)
+
+
+def test_training_mode_is_restored(predictor):
+    predictor.model.train()
+    before = {k: v.clone() for k, v in predictor.model.state_dict().items()}
+    predictor(images())
+    assert predictor.model.training and all(m.training for m in predictor.model.modules())
+    assert all(torch.equal(v, before[k]) for k, v in predictor.model.state_dict().items())
+
+
+def test_folder_and_file_load_the_same(finished, predictor):
+    other = Predictor.load(finished[0] / "checkpoint.pt")
+    assert torch.equal(other(images()).keypoints, predictor(images()).keypoints)
+
+
+def test_loaded_predicts_like_the_state_it_was_saved_from(finished, predictor):
+    assert torch.equal(finished[1].predictor()(images()).keypoints, predictor(images()).keypoints)
+
+
+@pytest.mark.parametrize(("average", "name"), [(0.9, "average"), (0.0, "model")])
+def test_averaged_weights_predict_if_there_are_any(config, average, name):
+    state = State(replace(config, optimizer=replace(config.optimizer, average=average)), torch.device("cpu"))
+    assert state.predictor().model is getattr(state, name)
+    assert state.predictor().first_regressor is state.first_regressor
+
+
+def test_run_without_a_checkpoint(tmp_path):
+    for path, missing in ((tmp_path, tmp_path / "checkpoint.pt"), (tmp_path / "none", tmp_path / "none")):
+        with pytest.raises(
+            KpError, match=re.escape(f"{missing}: no such checkpoint; train first with 'kp train', or check the path")
+        ):
+            Predictor.load(path)
+
+
+def test_damaged_checkpoint(finished, tmp_path):
+    data = (finished[0] / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(data[: len(data) // 2])
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'checkpoint.pt'}: not a readable checkpoint")):
+        Predictor.load(tmp_path)
+
+
+def test_interrupted_run_can_predict(config, clips, poses, tmp_path):
+    train(config, tmp_path, clips, poses, stop_after=2)
+    assert Predictor.load(tmp_path)(images()).keypoints.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(32, (15.5, 31.0)), (64, (31.5, 62.5)), (16, (7.5, 15.25))], ids=["same", "large", "small"]
+)
+def test_pixels_of_the_given_frames(predictor, monkeypatch, size, expected):
+    constant(predictor, monkeypatch, torch.tensor([0.0, 1.0]).expand(1, 17, 2))
+    found = predictor.pixels(np.zeros((3, size, size, 3), np.uint8))
+    torch.testing.assert_close(found, torch.tensor(expected).expand(3, 17, 2))
+
+
+def test_pixels_resolves_left_and_right(predictor, monkeypatch):
+    pose = torch.rand(1, 17, 2) - 0.5
+    constant(predictor, monkeypatch, pose)
+    plain = predictor.pixels(np.zeros((1, 32, 32, 3), np.uint8))
+    monkeypatch.setattr(predictor.first_regressor, "forward", lambda y: pose[:, BODY.flip])
+    assert torch.equal(predictor.pixels(np.zeros((1, 32, 32, 3), np.uint8)), plain[:, BODY.flip])
+
+
+def test_frames_not_square(predictor):
+    expected = "frames: 64×48 pixels; kp needs square frames with the subject centred: crop first"
+    with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
+        predictor.pixels(np.zeros((1, 48, 64, 3), np.uint8))
+
+
+def test_a_background_that_the_model_never_saw(predictor, config):
+    bright, black = (np.full((2, 32, 32, 3), value, np.uint8) for value in (90, 5))
+    expected = "a.mp4: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background"
+    with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
+        predictor.pixels(bright, "a.mp4")
+    assert predictor.pixels(black).isfinite().all()
+    seen = State(replace(config, data=replace(config.data, background=True)), torch.device("cpu"))
+    assert seen.predictor().pixels(bright).isfinite().all()
+
+
+def test_reading_a_video(tiny, tmp_path):
+    assert read_video(tiny / "videos/test/000.mp4").shape == (FRAMES, 48, 48, 3)
+    upper = shutil.copy(tiny / "videos/test/000.mp4", tmp_path / "A.MP4")
+    assert len(read_video(tmp_path / upper.name)) == FRAMES
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
+def test_read_frames_of_an_image(tmp_path, mode):
+    Image.new("RGB", (6, 4), (255, 255, 255)).convert(mode).save(tmp_path / "a.png")
+    frames = read_video(tmp_path / "a.png")
+    assert frames.shape == (1, 4, 6, 3) and frames.dtype == np.uint8 and (frames == 255).all()
+
+
+def test_an_image_of_any_size_can_be_predicted(predictor, tmp_path):
+    for size in (32, 50):
+        Image.new("RGB", (size, size)).save(tmp_path / "a.png")
+        assert predictor.pixels(read_video(tmp_path / "a.png")).isfinite().all()
+
+
+def test_missing_image(tmp_path):
+    path = tmp_path / "a.png"
+    with pytest.raises(KpError, match=re.escape(f"{path}: no such image or video; check the path")):
+        read_video(path)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b"text", lambda b: b[: len(b) // 2]], ids=["text", "cut short"])
+def test_unreadable_image(tmp_path, damage):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)).save(path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(KpError, match=re.escape(f"{path}: ") + "(neither a readable image nor|not a readable image)"):
+        read_video(path)
+
+
+def test_decode_is_the_decoder_in_evaluation_mode(predictor):
+    made = predictor(images())
+    with torch.no_grad():
+        expected = predictor.model.eval().decoder(made.redrawn, images())
+    predictor.model.train()
+    assert torch.equal(predictor.decode(made.redrawn, images()), expected)

@@ -1,0 +1,55 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from kp.config import Method, faces, study
+from kp.errors import KpError
+from kp.research.ablations import ALL, FACES, find_ablation
+
+
+@pytest.mark.parametrize("name", [*ALL])
+def test_every_ablation_changes_something_but_full(name):
+    description, change = find_ablation(name)
+    preset = study()
+    fast = replace(preset, optimizer=replace(preset.optimizer, precision="bfloat16"))
+    assert description and (change(fast) == fast) == (name == "full")
+
+
+@pytest.mark.parametrize("name", [*FACES])
+def test_every_setting_of_faces_changes_something(name):
+    description, change = find_ablation(name)
+    assert description and change(faces()) != faces()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("skeleton_and_frame", Method("skeleton", True, True)),
+        ("skeleton_alone", Method("skeleton", False, True)),
+        ("no_frame", Method("keypoints", False, True)),
+        ("frozen_regressor", Method("keypoints", True, False)),
+    ],
+)
+def test_changes_of_the_method(name, expected):
+    config = study()
+    assert find_ablation(name)[1](config) == replace(config, method=expected)
+
+
+def test_changes_of_loss_and_data():
+    config = study()
+    assert find_ablation("no_discriminator")[1](config) == replace(config, loss=replace(config.loss, adversarial=0.0))
+    assert find_ablation("background")[1](config) == replace(config, data=replace(config.data, background=True))
+    assert find_ablation("other_prior")[1](config) == replace(
+        config, data=replace(config.data, prior="other", source="cmu")
+    )
+    mixed = find_ablation("mixture_90")[1](config).data
+    assert (mixed.prior, mixed.second_prior, mixed.second_share, mixed.source) == ("matched", "other", 0.9, "cmu")
+    assert find_ablation("prior_50")[1](config).data.prior_size == 50
+    assert find_ablation("other_soft")[1](config).loss.adversarial == 3
+
+
+def test_unknown_ablation():
+    expected = "unknown ablation 'nothing'; use some of: full, skeleton_and_frame, skeleton_alone, no_frame, no_discriminator, "
+    with pytest.raises(KpError, match=re.escape(expected)):
+        find_ablation("nothing")

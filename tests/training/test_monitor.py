@@ -1,0 +1,124 @@
+import json
+import re
+import shutil
+from dataclasses import replace
+
+import pytest
+
+import kp.training.diagnostics
+import kp.training.monitor
+from kp.errors import KpError
+from kp.training.loop import train
+from kp.training.monitor import Monitor, read_diagnostics
+from kp.training.state import load_state
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """A look every two steps, a page each time, judged from the start."""
+    monkeypatch.setattr(kp.training.monitor, "EVERY", 2)
+    monkeypatch.setattr(kp.training.monitor, "PAGE", -1)
+    monkeypatch.setattr(kp.training.diagnostics, "EARLY", 0)
+
+
+def steps(run):
+    return [json.loads(line)["step"] for line in (run / "diagnostics.jsonl").read_text().splitlines()]
+
+
+def test_a_watched_run_ends_in_the_same_bits(config, finished, tmp_path, same, often):
+    with Monitor(tmp_path) as watch:
+        state = train(config, tmp_path, on_step=watch)
+    assert same(state.state_dict(), finished[1].state_dict())
+    assert steps(tmp_path) == [2, 4, 6] == [s.step for s in watch.history]
+
+
+def test_the_last_step_is_looked_at(config, tmp_path):
+    with Monitor(tmp_path) as watch:
+        train(config, tmp_path, on_step=watch)
+    assert steps(tmp_path) == [6] and watch.verdict.level == "early"
+
+
+def test_a_continued_run_keeps_its_looks_up_to_the_checkpoint(config, clips, poses, tmp_path, often):
+    with Monitor(tmp_path) as watch:
+        train(config, tmp_path, clips, poses, on_step=watch, stop_after=8)  # four steps of pre-training first
+    with open(
+        tmp_path / "diagnostics.jsonl", "a"
+    ) as file:  # as if it had gone on and been killed before the next checkpoint
+        file.write(json.dumps(dict(vars(watch.history[0]), step=6)) + '\n{"step": 8, "spre')
+    with Monitor(tmp_path) as again:
+        train(config, tmp_path, clips, poses, on_step=again)
+    assert steps(tmp_path) == [2, 4, 6] and again.history[:2] == watch.history
+    assert len(read_diagnostics(tmp_path, before=5)) == 2 and read_diagnostics(tmp_path / "none", before=5) == []
+
+
+def test_the_page_reloads_while_training_runs(config, clips, poses, tmp_path, often):
+    pages = []
+
+    def look(state, *data):
+        watch(state, *data)
+        if state.step == 4:
+            pages.append((tmp_path / "report.html").read_text())
+
+    with Monitor(tmp_path) as watch:
+        train(config, tmp_path, clips, poses, on_step=look)
+    pages.append((tmp_path / "report.html").read_text())
+    assert ['http-equiv="refresh"' in page for page in pages] == [True, False]
+    assert "training" in pages[0] and "step 4 of 6" in pages[0] and "finished · step 6 of 6" in pages[1]
+    assert watch.verdict.seen.split("(")[0] in pages[1] and pages[1].count("data:image/png;base64,") == 3
+
+
+def test_the_page_says_how_training_ended(config, clips, poses, tmp_path, often):
+    def stop(state, *data):
+        watch(state, *data)
+        if state.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Monitor(tmp_path) as watch:
+        train(config, tmp_path, clips, poses, on_step=stop)
+    page = (tmp_path / "report.html").read_text()
+    assert "stopped: KeyboardInterrupt · step 3 of 6" in page and "refresh" not in page
+
+
+def test_training_that_breaks_is_said(config, clips, poses, tmp_path, often):
+    """So large a step that the next loss is not a number:
+
+    the error says so, the page too, and the checkpoint is the last good one.
+    """
+    fast = replace(config, optimizer=replace(config.optimizer, lr=1e30, schedule="constant"))
+    expected = (
+        "is not a number any more; begin anew in another folder with a lower learning rate (--optimizer.lr) or with"
+    )
+    with pytest.raises(KpError, match=re.escape(expected)), Monitor(tmp_path) as watch:
+        train(fast, tmp_path, clips, poses, on_step=watch)
+    assert load_state(tmp_path / "checkpoint.pt", config_device()).step == 0
+    assert not watch.history or expected in (tmp_path / "report.html").read_text().replace("&#x27;", "'")
+
+
+def config_device():
+    import torch
+
+    return torch.device("cpu")
+
+
+def test_the_terminal_hears_of_changes_only(config, clips, poses, tmp_path, often, monkeypatch):
+    heard = []
+    monkeypatch.setattr(kp.training.monitor.tqdm, "write", lambda text: heard.append(text))
+    with Monitor(tmp_path) as watch:
+        train(config, tmp_path, clips, poses, on_step=watch)
+    assert len(heard) == 1 and heard[0] == f"step 2: {kp.training.monitor.judge(watch.history[:1])}"
+
+
+def test_a_run_without_training_has_no_page(config, clips, poses, tmp_path):
+    with Monitor(tmp_path) as watch:
+        train(replace(config, optimizer=replace(config.optimizer, steps=0)), tmp_path, clips, poses, on_step=watch)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_page_that_cannot_be_written(config, clips, poses, tmp_path, often):
+    shutil.rmtree(tmp_path)
+    (tmp_path / "run/report.html/taken").mkdir(parents=True)
+    with (
+        pytest.raises(KpError, match=re.escape(f"{tmp_path / 'run/report.html'}: cannot be written")),
+        Monitor(tmp_path / "run") as watch,
+    ):
+        train(config, tmp_path / "run", clips, poses, on_step=watch)

@@ -41,9 +41,11 @@ pdf: $(TESTED) ## the built book as one PDF, _build/keypoints.pdf (wants Chromiu
 
 test: lint unit notebooks ## lint, unit tests, and the notebooks run twice: by papermill and, against those outputs, by nbval
 
-lint: $(READY)
+lint: $(TESTED)
 	ruff check kp tests data book
 	ruff format --check kp tests data
+	lint-imports
+	mypy --strict --follow-imports=silent tests/front_door.py
 
 unit: $(TESTED)
 	$(TEST) --ignore tests/book

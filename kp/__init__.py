@@ -1,13 +1,26 @@
 """kp: named keypoints from unlabelled videos and unpaired poses.
 
-A re-implementation of *Self-supervised Learning of Interpretable Keypoints from Unlabelled Videos* (Jakab, Gupta, Bilen,
-Vedaldi, CVPR 2020). The paper is in ``kp.method``; ``kp.datasets`` holds what a training may see, ``kp.training`` the
-loop, ``kp.inference`` what a trained model is for. The names below are the front door; each is imported when it is asked
-for.
+A re-implementation of *Self-supervised Learning of Interpretable Keypoints from Unlabelled Videos* (Jakab, Gupta,
+Bilen, Vedaldi, CVPR 2020). The paper is in ``kp.method``; ``kp.datasets`` holds what a training may see,
+``kp.training`` the loop, ``kp.inference`` what a trained model is for. The names below are the front door; each is
+imported when it is asked for.
 """
 
 import os
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kp import config as config
+    from kp.config import Config as Config
+    from kp.errors import KpError as KpError
+    from kp.evaluation.evaluate import evaluate as evaluate
+    from kp.formats.track import Track as Track
+    from kp.inference.predictor import Predictor as Predictor
+    from kp.inference.predictor import load as load
+    from kp.own_video.fit import fit as fit
+    from kp.skeletons import Skeleton as Skeleton
+    from kp.training.loop import train as train
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait actively cost a busy machine nine steps of ten
 

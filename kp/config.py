@@ -20,7 +20,9 @@ class Settings:
     """What all parts of the tree can do."""
 
     def but(self: Tree, **changes: object) -> Tree:
-        """A copy with some fields changed: ``config.but(seed=3, **{"optimizer.steps": 600})``. KpError for unknown fields."""
+        """A copy with some fields changed: ``config.but(seed=3, **{"optimizer.steps": 600})``. KpError for unknown
+        fields.
+        """
         nested: dict[str, dict] = {}
         for name, value in changes.items():
             field_name, _, rest = name.partition(".")
@@ -169,12 +171,12 @@ class Optimizer(Settings):
     average: float = 0.99
     """Decay of the running mean of the weights, which predicts (0 = the last weights)."""
     compile: bool = False
-    """Compile the networks (torch.compile) before the first step:
-
-    takes minutes, and on a CPU a C++ compiler; for long runs on GPUs.
+    """Compile the networks (torch.compile) before the first step: takes minutes, and on a CPU a C++ compiler; for long
+    runs on GPUs.
     """
     precision: Precision = "float32"
-    """Arithmetic of the networks. bfloat16 (mixed precision) is faster where the processor computes in it, and ten times
+    """Arithmetic of the networks. bfloat16 (mixed precision) is faster where the processor computes in it, and ten
+    times
     slower where it imitates it; auto takes what is faster. Pictures and points stay float32."""
 
 
@@ -194,7 +196,8 @@ class Config(Settings):
         size, smallest = self.data.size, 32 << (self.network.scales - 1)
         if size % 8 or size < smallest:
             raise KpError(
-                f"data.size is {size}; with network.scales {self.network.scales} it must be a multiple of 8 and at least {smallest}"
+                f"data.size is {size}; with network.scales {self.network.scales} it must be a multiple of 8 and at "
+                f"least {smallest}"
             )
         if self.data.every < 1:
             raise KpError(f"data.every is {self.data.every}; it must be at least 1")
@@ -205,7 +208,8 @@ class Config(Settings):
                 raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must be at least {least}")
         if self.loss.weights and self.loss.features in ("raw", "pixels", "random"):
             raise KpError(
-                f"loss.weights is {self.loss.weights}, but loss.features {self.loss.features} reads no file; choose lite0, vgg16 or vgg19"
+                f"loss.weights is {self.loss.weights}, but loss.features {self.loss.features} reads no file; choose "
+                "lite0, vgg16 or vgg19"
             )
         if not 0 <= self.data.second_share <= 1:
             raise KpError(f"data.second_share is {self.data.second_share}; it must be in [0, 1]")
@@ -288,7 +292,7 @@ def faithful(videos: Path = Path("data/people")) -> Config:
 
 
 def faces(videos: Path = Path("data/faces")) -> Config:
-    """``study`` for faces: 68 landmarks, thinner lines, landmarks of photographs as the prior, frames moved at random."""
+    """``study`` for faces: 68 landmarks, thinner lines, photographs' landmarks as the prior, frames moved at random."""
     return of_dataset(study(), "faces", videos)
 
 
@@ -341,7 +345,10 @@ def from_json(text: str) -> Config:
                 f"config record does not fit this version of kp: {kind.__name__} has no {', '.join(unknown)}; update kp"
             )
         make = {"data": Data, "network": Network, "method": Method, "loss": Loss, "optimizer": Optimizer}
-        is_path = lambda name, value: known[name].type in (Path, Path | None) and value is not None
+
+        def is_path(name, value):
+            return known[name].type in (Path, Path | None) and value is not None
+
         parsed = {k: build(make[k], v) if k in make else Path(v) if is_path(k, v) else v for k, v in values.items()}
         return kind(**parsed)
 

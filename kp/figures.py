@@ -63,14 +63,16 @@ def as_picture(image: Float[Tensor, "c h w"]) -> np.ndarray:
 def edge_colours(skeleton: Skeleton) -> list[tuple[tuple[int, int], str]]:
     """Each edge, as indices, with its colour: the subject's right red, left blue, middle yellow."""
     left, right = ({skeleton.index(pair[i]) for pair in skeleton.mirror_pairs} for i in (0, 1))
-    colour = lambda edge: LEFT if left & set(edge) else RIGHT if right & set(edge) else MIDDLE
+
+    def colour(edge):
+        return LEFT if left & set(edge) else RIGHT if right & set(edge) else MIDDLE
+
     return [(edge, colour(edge)) for edge in skeleton.edge_indices]
 
 
 def draw_pose(axis, keypoints: Float[Tensor, "k 2"], skeleton: Skeleton, size: int, width: float = 1.6) -> None:
-    """Draw a pose over an image of ``size`` pixels a side:
-
-    right red, left blue, middle yellow; many edges, thinner lines.
+    """Draw a pose over an image of ``size`` pixels a side: right red, left blue, middle yellow; many edges, thinner
+    lines.
     """
     points = to_pixels(keypoints.detach().cpu(), size).numpy()
     width = width if len(skeleton.edges) < MANY else width / 2
@@ -184,8 +186,8 @@ def forest(groups: dict[str, list[tuple[str, float, tuple[float, float], str]]],
             fontweight="bold",
         )
         y += 1
-        for name, value, (low, high), told in rows:
-            colour = {"worse": WORSE, "better": BETTER}.get(told, "#777")
+        for name, value, (low, high), verdict in rows:
+            colour = {"worse": WORSE, "better": BETTER}.get(verdict, "#777")
             if value > limit:
                 arrow = {"arrowstyle": "->", "color": colour}
                 axis.annotate(
@@ -245,9 +247,8 @@ def curves(
 
 @styled
 def space(points: Float[np.ndarray, "n k 3"], skeleton: Skeleton) -> Figure:
-    """Poses in space (x, y, z upwards; any unit), side by side, from one point of view:
-
-    right red, left blue, middle yellow.
+    """Poses in space (x, y, z upwards; any unit), side by side, from one point of view: right red, left blue, middle
+    yellow.
     """
     figure, axes = plt.subplots(
         1, len(points), figsize=(2.1 * len(points), 2.6), subplot_kw={"projection": "3d"}, squeeze=False

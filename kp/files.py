@@ -17,12 +17,13 @@ from kp.errors import KpError
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A place to write what becomes ``path`` once the block ends: ``with atomic_write(path) as part: part.write_text(…)``.
+    """A place to write what becomes ``path`` once the block ends: ``with atomic_write(path) as part:
+    part.write_text(…)``.
 
     The place is a hidden file beside ``path`` with the same ending, so that libraries which look at endings write the
     right format. It is flushed to disk and then renamed: ``path`` is the old file or the new one, never a part. If the
-    block fails, nothing stays behind; the folder is made. A process that is killed leaves at most the hidden file, which
-    the next call overwrites. KpError if the file cannot be written.
+    block fails, nothing stays behind; the folder is made. A process that is killed leaves at most the hidden file,
+    which the next call overwrites. KpError if the file cannot be written.
     """
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
@@ -42,7 +43,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(out: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes ``out`` once the block ends; until then it is <out>.part, which the next call empties.
+    """A folder to fill, which becomes ``out`` once the block ends; until then it is <out>.part, which the next call
+    empties.
 
     KpError if ``out`` holds files already, or cannot be written.
     """

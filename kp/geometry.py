@@ -56,7 +56,10 @@ def draw_similarity(
 
     Shifts are in kp's coordinates: 2 is the width of the image.
     """
-    draw = lambda *shape: 2 * torch.rand(count, *shape, generator=generator) - 1
+
+    def draw(*shape):
+        return 2 * torch.rand(count, *shape, generator=generator) - 1
+
     turn, factor, moved = angle * draw(), 1 + scale * draw(1, 1), shift * draw(2)
     cos, sin = turn.cos(), turn.sin()
     return Similarity(torch.stack([cos, -sin, sin, cos], -1).view(count, 2, 2) * factor, moved)

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def provenance() -> dict[str, str | int]:
         "commit": commit,
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def command_line() -> str:
+    """The command that this process runs, as one would type it: "python -m kp.research.scripts.peers imm --seed 0"."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    program = f"python -m {spec.name}" if spec else f"python {Path(sys.argv[0]).name}"
+    return " ".join([program.removesuffix(".__main__"), *sys.argv[1:]])
 
 
 def data_checksum(videos: Path) -> str:

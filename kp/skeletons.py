@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -55,9 +56,8 @@ class Skeleton:
 
     @property
     def sides(self) -> list[list[tuple[int, int]]]:
-        """Edges as index pairs in three groups:
-
-        the middle, the first and the second side of ``mirror_pairs`` (left and right).
+        """Edges as index pairs in three groups: the middle, the first and the second side of ``mirror_pairs`` (left and
+        right).
         """
         first, second = ({self.index(pair[i]) for pair in self.mirror_pairs} for i in (0, 1))
         groups = [[], [], []]
@@ -67,10 +67,7 @@ class Skeleton:
 
     @property
     def limbs(self) -> list[tuple[list[int], int]]:
-        """Chains of one side and the middle joint they hang on, as indices:
-
-        ([hip, knee, ankle], pelvis), … for a body.
-        """
+        """Chains of one side and the middle joint they hang on, as indices: ([hip, knee, ankle], pelvis), …"""
         sided = {self.index(joint) for pair in self.mirror_pairs for joint in pair}
         chains = []
         for a, b in self.edge_indices:
@@ -128,14 +125,16 @@ _LEG, _ARM = (
 HUMAN36M = Skeleton(
     "human36m",
     (
-        "hip", *(f"right_{j}" for j in _LEG), *(f"left_{j}" for j in _LEG), "pelvis", "thorax", "neck", "head", "head_back",
+        "hip", *(f"right_{j}" for j in _LEG), *(f"left_{j}" for j in _LEG),
+        "pelvis", "thorax", "neck", "head", "head_back",
         *(f"left_{j}" for j in _ARM), *(f"right_{j}" for j in _ARM),
     ),
     (
         *(
             (f"{side}_{a}", f"{side}_{b}")
             for side in ("right", "left")
-            for a, b in (("hip", "knee"), ("knee", "ankle"), ("ankle", "toes"), ("shoulder", "elbow"), ("elbow", "wrist"))
+            for chain in (("hip", "knee", "ankle", "toes"), ("shoulder", "elbow", "wrist"))
+            for a, b in pairwise(chain)
         ),
         ("right_hip", "pelvis"), ("left_hip", "pelvis"), ("neck", "pelvis"), ("head_back", "neck"),
         ("left_shoulder", "neck"), ("right_shoulder", "neck"),
@@ -205,22 +204,25 @@ def load_skeleton(path: Path) -> Skeleton:
             f"{path}: no such file; a skeleton of your own is declared in a .json file, see data/hand/hand.json"
         )
     try:
-        told = json.loads(path.read_text())
-        unknown = sorted(set(told) - {"name", "joints", "edges", "mirror_pairs", "ruler", "regions"})
+        declared = json.loads(path.read_text())
+        unknown = sorted(set(declared) - {"name", "joints", "edges", "mirror_pairs", "ruler", "regions"})
         if unknown:
             raise KpError(
-                f"{path}: unknown field '{unknown[0]}'; a skeleton has name, joints, edges, mirror_pairs, ruler, regions"
+                f"{path}: unknown field '{unknown[0]}'; a skeleton has name, joints, edges, mirror_pairs, ruler, "
+                "regions"
             )
-        pairs = {field: tuple((str(a), str(b)) for a, b in told.get(field, [])) for field in ("edges", "mirror_pairs")}
-        ruler = tuple(map(str, told["ruler"])) if told.get("ruler") else None
-        regions = tuple((group, tuple(map(str, joints))) for group, joints in told.get("regions", {}).items())
-        joints = tuple(map(str, told["joints"]))
+        pairs = {
+            field: tuple((str(a), str(b)) for a, b in declared.get(field, [])) for field in ("edges", "mirror_pairs")
+        }
+        ruler = tuple(map(str, declared["ruler"])) if declared.get("ruler") else None
+        regions = tuple((group, tuple(map(str, joints))) for group, joints in declared.get("regions", {}).items())
+        joints = tuple(map(str, declared["joints"]))
         if len(set(joints)) < len(joints) or not pairs["edges"]:
             raise KpError(f"{path}: joints must differ, and there must be an edge to draw")
         if ruler and len(ruler) != 2:
             raise KpError(f"{path}: a ruler is two joints, here are {len(ruler)}")
         try:
-            return Skeleton(str(told["name"]), joints, pairs["edges"], pairs["mirror_pairs"], ruler, regions)
+            return Skeleton(str(declared["name"]), joints, pairs["edges"], pairs["mirror_pairs"], ruler, regions)
         except KpError as error:
             raise KpError(f"{path}: {error}") from error
     except KeyError as error:
@@ -232,9 +234,8 @@ def load_skeleton(path: Path) -> Skeleton:
 
 
 def mirror_name(joint: str) -> str:
-    """The right-hand name of a left-hand joint:
-
-    left_knee → right_knee, LKnee → RKnee, kneeL → kneeR; others as they are.
+    """The right-hand name of a left-hand joint: left_knee → right_knee, LKnee → RKnee, kneeL → kneeR; others as they
+    are.
     """
     for left, right in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
         if left in joint:
@@ -253,7 +254,8 @@ def skeleton_with(names: list[str], path: Path) -> Skeleton:
             return skeleton
     known = ", ".join(s.name for s in SHIPPED)
     raise KpError(
-        f"{path}: its {len(names)} joints are those of no shipped skeleton ({known}); name one with --skeleton, or a .json file"
+        f"{path}: its {len(names)} joints are those of no shipped skeleton ({known}); name one with --skeleton, or a "
+        ".json file"
     )
 
 
@@ -266,7 +268,8 @@ def check_joints(skeleton: Skeleton, names: list[str], path) -> None:
             )
     if tuple(names) != skeleton.joints:
         raise KpError(
-            f"{path}: joints are not those of skeleton '{skeleton.name}' in order; expected: {', '.join(skeleton.joints)}"
+            f"{path}: joints are not those of skeleton '{skeleton.name}' in order; expected: "
+            f"{', '.join(skeleton.joints)}"
         )
 
 

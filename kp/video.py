@@ -38,8 +38,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself: ``count`` of stored frames, None if it does not say; ``size`` (width, height) as shown;
-    ``rate``, frames a second; ``stretch``: shown pixels a stored pixel, across and down, 1 where pixels are square.
+    """What a file says of itself: ``count`` of stored frames, None if it does not say; ``size`` (width, height) as
+    shown; ``rate``, frames a second; ``stretch``: shown pixels a stored pixel, across and down, 1 where pixels are
+    square.
     """
 
     count: int | None
@@ -283,7 +284,10 @@ def _page(image: Image.Image, number: int, path: Path) -> Image.Image:
 
 
 def _as_rgb(image: Image.Image, path: Path, largest: int) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB in 8 bits, upright. largest: the greatest value of a 16-bit file, which tells how many bits its camera has."""
+    """RGB in 8 bits, upright.
+
+    largest: the greatest value of a 16-bit file, which tells how many bits its camera has.
+    """
     upright = ImageOps.exif_transpose(_page(image, image.tell(), path))
     if upright.mode == "F":
         raise KpError(

@@ -182,6 +182,9 @@ def test_faces_turn_within_45_degrees_and_keep_their_landmarks_in_order(split):
 
 def test_faces_talk_and_blink():
     points = truth("faces", "train")["keypoints"]
-    apart = lambda a, b: np.linalg.norm(points[:, :, a] - points[:, :, b], axis=-1)
+
+    def apart(a, b):
+        return np.linalg.norm(points[:, :, a] - points[:, :, b], axis=-1)
+
     mouth, eye = apart(62, 66) / apart(36, 45), apart(37, 41) / apart(36, 45)
     assert (np.ptp(mouth, axis=1) > 0.1).mean() > 0.5 and (eye.min(1) < 0.4 * np.median(eye)).mean() > 0.25

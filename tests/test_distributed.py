@@ -48,10 +48,12 @@ part = distributed.share(x).clone().requires_grad_()
 made = norm(part)
 ((made - distributed.share(goal)) ** 2).mean().backward()
 distributed.average_gradients(list(norm.parameters()))
-told = dict(made=distributed.gather(made), x=distributed.gather(part.grad) / distributed.size(), weight=norm.weight.grad, bias=norm.bias.grad,
-            mean=norm.running_mean, var=norm.running_var, average=distributed.mean(torch.tensor(float(distributed.rank()))))
+rank = torch.tensor(float(distributed.rank()))
+results = dict(made=distributed.gather(made), x=distributed.gather(part.grad) / distributed.size(),
+               weight=norm.weight.grad, bias=norm.bias.grad, mean=norm.running_mean, var=norm.running_var,
+               average=distributed.mean(rank))
 if distributed.rank() == 0:
-    torch.save(told, sys.argv[1])
+    torch.save(results, sys.argv[1])
 distributed.finish()
 """
 
@@ -127,7 +129,7 @@ def test_a_checkpoint_goes_on_in_another_number_of_processes(programs, alone, tm
 
 
 def test_norms_see_the_whole_batch(programs, tmp_path):
-    """Outputs, gradients and running statistics are those of one process that sees all; a mean is one over processes."""
+    """Outputs, gradients and running statistics are those of one process that sees all; a mean is over processes."""
     for processes in (1, 2):
         run(programs / "norms.py", processes, tmp_path / f"{processes}.pt")
     one, two = (torch.load(tmp_path / f"{n}.pt", weights_only=True) for n in (1, 2))

@@ -138,7 +138,10 @@ READERS = {
 def sound(tmp_path_factory, config):
     """kind → the bytes of one sound file."""
     place, chance = tmp_path_factory.mktemp("sound"), np.random.default_rng(0)
-    target = lambda kind: place / f"{kind}{READERS[kind][0]}"
+
+    def target(kind):
+        return place / f"{kind}{READERS[kind][0]}"
+
     frames = chance.integers(0, 255, (10, 32, 32, 3), np.uint8)
     for kind in ("mp4", "avi", "mkv", "clip"):
         write_video(target(kind), frames, crf=20)

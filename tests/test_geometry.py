@@ -8,7 +8,10 @@ from kp.geometry import from_pixels, resize_pixels, to_pixels
 from kp.video import shrink
 
 sizes, pixel = st.integers(2, 512), st.floats(-100, 600)
-point = lambda *xy: torch.tensor(xy, dtype=torch.float64)
+
+
+def point(*xy):
+    return torch.tensor(xy, dtype=torch.float64)
 
 
 @pytest.mark.parametrize(("index", "expected"), [(0, -1), (63.5, 0), (127, 1), (31.75, -0.5)])

@@ -1,6 +1,5 @@
-"""Folders that may not be written, disks that are full, names in any script:
-
-one clear error, or a result; the old file stays.
+"""Folders that may not be written, disks that are full, names in any script: one clear error, or a result; the old file
+stays.
 """
 
 import errno
@@ -66,9 +65,8 @@ NAMES = (*WRITERS, "weights", "checkpoint")
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("name", [name for name in NAMES if name != ".slp"])  # which deletes what is in its way first
 def test_no_space_left(writers, tmp_path, name):
-    """The file beside the target, which is written first, lies on a full disk:
-
-    an error that names the target, and what was there stays.
+    """The file beside the target, which is written first, lies on a full disk: an error that names the target, and what
+    was there stays.
     """
     write, ending = writers[name]
     path = tmp_path / f"out{ending}"
@@ -83,7 +81,10 @@ def test_no_space_left(writers, tmp_path, name):
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 def test_no_space_left_for_the_log_of_a_training(config, clips, poses, tmp_path, monkeypatch):
     real = open
-    full = lambda path, *a, **k: real(FULL if Path(path).name == "metrics.jsonl" and a == ("a",) else path, *a, **k)
+
+    def full(path, *a, **k):
+        return real(FULL if Path(path).name == "metrics.jsonl" and a == ("a",) else path, *a, **k)
+
     monkeypatch.setattr("builtins.open", full)
     with pytest.raises(KpError, match=re.escape(f"{tmp_path}: cannot be written ({os.strerror(errno.ENOSPC)})")):
         train(config, tmp_path, clips, poses)

@@ -41,7 +41,10 @@ def test_a_moved_drawing_is_the_drawing_of_moved_points():
     generator = torch.Generator().manual_seed(0)
     points = (torch.rand(20, 4, 2, generator=generator) - 0.5) * 0.8
     move = draw_similarity(20, generator, scale=0.0)  # scaling would widen the lines
-    draw = lambda p: render_skeleton(p, [(0, 1), (2, 3)], 64, 0.3, "gaussian")
+
+    def draw(p):
+        return render_skeleton(p, [(0, 1), (2, 3)], 64, 0.3, "gaussian")
+
     moved, redrawn = move.images(draw(points)), draw(move.points(points))
     inside = move.points(points).abs().amax((1, 2)) < 0.8
     assert (

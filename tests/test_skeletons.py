@@ -29,7 +29,9 @@ def test_flip_is_an_involution(skeleton):
 
 @pytest.mark.parametrize("skeleton", [BODY, HUMAN36M], ids=lambda s: s.name)
 def test_flip_exchanges_left_and_right_and_nothing_else(skeleton):
-    other = lambda name: name.replace("left", "#").replace("right", "left").replace("#", "right")
+    def other(name):
+        return name.replace("left", "#").replace("right", "left").replace("#", "right")
+
     assert [skeleton.joints[i] for i in skeleton.flip] == [other(name) for name in skeleton.joints]
 
 
@@ -110,7 +112,8 @@ def test_all_fields_of_a_file(tmp_path):
     [
         (
             "{",
-            "not a skeleton (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); see data/hand/hand.json",
+            "not a skeleton (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); see "
+            "data/hand/hand.json",
         ),
         ("[]", "not a skeleton ('list' object has no attribute 'get'); see data/hand/hand.json"),
         ('{"name": "t", "joints": ["a", "b"]}', "joints must differ, and there must be an edge to draw"),
@@ -138,7 +141,10 @@ def test_an_edge_to_an_unknown_joint_and_no_file(tmp_path):
         load_skeleton(tmp_path / "t.json")
     with pytest.raises(
         KpError,
-        match=r"none\.json: no such file; a skeleton of your own is declared in a \.json file, see data/hand/hand\.json$",
+        match=(
+            r"none\.json: no such file; a skeleton of your own is declared in a \.json file, see "
+            r"data/hand/hand\.json$"
+        ),
     ):
         find_skeleton(str(tmp_path / "none.json"))
 
@@ -156,6 +162,9 @@ def test_the_skeleton_with_these_joints(skeleton):
 
 
 def test_no_skeleton_with_these_joints():
-    expected = "p.npz: its 2 joints are those of no shipped skeleton (body, human36m, face); name one with --skeleton, or a .json file"
+    expected = (
+        "p.npz: its 2 joints are those of no shipped skeleton (body, human36m, face); name one with --skeleton, or a "
+        ".json file"
+    )
     with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
         skeleton_with(["a", "b"], Path("p.npz"))

@@ -8,7 +8,8 @@ import av
 import numpy as np
 
 JOINTS = [
-    "pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine", "neck", "head", "head_top",
+    "pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+    "spine", "neck", "head", "head_top",
     "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
 ]  # fmt: skip
 STANDING = np.array(

@@ -9,12 +9,17 @@ from docutils import nodes
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
-REMOTE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["'](?:https?:)?//[^"']+\.(?:js|css|mjs|woff2?|wasm)\b""")
+REMOTE = re.compile(
+    r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["'](?:https?:)?//[^"']+\.(?:js|css|mjs|woff2?|wasm)\b"""
+)
 
 
 def drop_thebe(app, pagename, templatename, context, doctree):
     """Jupyter Book adds thebe to every page; it needs a server and a remote script."""
-    name = lambda file: f"{getattr(file, 'filename', file) or ''} {getattr(file, 'attributes', {}).get('body', '')}".lower()
+
+    def name(file):
+        return f"{getattr(file, 'filename', file) or ''} {getattr(file, 'attributes', {}).get('body', '')}".lower()
+
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context.get(kind, []) if "thebe" not in name(file)]
 
@@ -29,7 +34,9 @@ def tidy(app, exception):
                 continue
             page = path.read_text(encoding="utf-8")
             page = re.sub(r'<script (src="[^"]*fontawesome\.js[^"]*")>', r"<script defer \1>", page)
-            page = page.replace(' role="doc-biblioentry"', "").replace(' role="list" class="citation-list"', ' class="citation-list"')
+            page = page.replace(' role="doc-biblioentry"', "").replace(
+                ' role="list" class="citation-list"', ' class="citation-list"'
+            )
             page = page.replace('<div class="highlight"><pre>', '<div class="highlight"><pre tabindex="0">')
             path.write_text(page, encoding="utf-8")
 
@@ -41,7 +48,9 @@ def want_words(app, doctree, name):
     """
     for image in doctree.findall(nodes.image):
         if not image.get("alt"):
-            logging.getLogger(__name__).warning("%s: the picture %s has no alternative text", name, Path(image["uri"]).name)
+            logging.getLogger(__name__).warning(
+                "%s: the picture %s has no alternative text", name, Path(image["uri"]).name
+            )
 
 
 def refuse_remote_code(app, exception):

@@ -20,7 +20,9 @@ from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 from tqdm import tqdm
 
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
 UNLINK = "document.querySelectorAll('article a').forEach((a) => a.host === location.host && a.removeAttribute('href'))"
 
@@ -69,6 +71,9 @@ def print_book(site: Path, toc: dict, out: Path) -> int:
 
 if __name__ == "__main__":
     if not CHROMIUM:
-        sys.exit("no Chromium here: install it (Debian: apt-get install chromium), or name one in the environment variable CHROMIUM")
+        sys.exit(
+            "no Chromium here: install it (Debian: apt-get install chromium), or name one in the environment variable "
+            "CHROMIUM"
+        )
     site, out = map(Path, sys.argv[1:])
     print(f"{out}: {print_book(site, yaml.safe_load(Path('_toc.yml').read_text()), out)} pages")

@@ -13,7 +13,10 @@ ASSETS = "results/play"  # what play.ipynb left
 WHAT = {
     "repose": "Six poses as the renderer draws them, and three people painted in each of them by the decoder.",
     "training": "Skeleton images of six people at six steps of a training, from noise to skeletons.",
-    "leakage": "The logarithm of skeleton images of six people, drawn by the encoders of five models: halos, and in some the clothes.",
+    "leakage": (
+        "The logarithm of skeleton images of six people, drawn by the encoders of five models: halos, and in some the "
+        "clothes."
+    ),
 }
 
 
@@ -25,11 +28,20 @@ class Play(SphinxDirective):
         if kind not in WHAT:
             raise self.error(f"play: '{kind}' is none of {', '.join(WHAT)}")
         picture = nodes.image(uri=f"/{ASSETS}/{kind}.png", alt=WHAT[kind], candidates={"?": ""})
-        note = "Touched, this picture comes to life where scripts run and the book is served by a web server (python -m http.server)."
-        open_, close = f'<div class="play" data-play="{kind}"><div class="play-fallback">', f'<p class="play-note">{note}</p></div></div>'
+        note = (
+            "Touched, this picture comes to life where scripts run and the book is served by a web server (python -m "
+            "http.server)."
+        )
+        open_, close = (
+            f'<div class="play" data-play="{kind}"><div class="play-fallback">',
+            f'<p class="play-note">{note}</p></div></div>',
+        )
         # a browser runs a module once, however often it is named
         module = '<script type="module" src="../_static/play/page.js"></script>'
-        raw = lambda text: nodes.raw("", text, format="html")
+
+        def raw(text):
+            return nodes.raw("", text, format="html")
+
         return [raw(open_), picture, raw(close + module)]
 
 

@@ -19,7 +19,8 @@ SHOWN = ("processor", "threads", "torch", "kp", "commit", "date")
 
 
 TO_FILL_IN = (
-    '<aside class="provenance" aria-label="How to fill this in"><p>To fill in: <code>make exercises lab</code> in a clone of '
+    '<aside class="provenance" aria-label="How to fill this in"><p>To fill in: '
+    "<code>make exercises lab</code> in a clone of "
     "the repository, or "
     '<a href="{up}_sources/{name}.ipynb" download>this notebook alone</a>.</p></aside>'
 )
@@ -79,8 +80,10 @@ def buttons(source: str) -> str:
     binder = f"https://mybinder.org/v2/gh/{repository}/main?labpath={source}"
     first = f"!git clone -q https://github.com/{repository} kp && pip install -q -e kp[book]\n%cd kp"
     return (
-        f' Open in <a href="{colab}">Colab</a> or <a href="{binder}">Binder</a>. Binder has all it needs (its build takes minutes); '
-        f"in Colab run first, in a cell of its own: <code>{html.escape(first).replace(chr(10), '</code> and <code>')}</code>"
+        f' Open in <a href="{colab}">Colab</a> or <a href="{binder}">Binder</a>. Binder has all it needs '
+        "(its build takes minutes); "
+        "in Colab run first, in a cell of its own: "
+        f"<code>{html.escape(first).replace(chr(10), '</code> and <code>')}</code>"
     )
 
 

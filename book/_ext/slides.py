@@ -85,7 +85,11 @@ def write(app, exception):
         body = "\n".join(f'<section class="slide" aria-roledescription="slide">{page}</section>' for page in pages)
         path = Path(app.outdir) / FOLDER / f"{Path(name).name}.html"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(template.replace("@TITLE@", html.escape(title)).replace("@CHAPTER@", f"../{name}.html").replace("@SLIDES@", body))
+        path.write_text(
+            template.replace("@TITLE@", html.escape(title))
+            .replace("@CHAPTER@", f"../{name}.html")
+            .replace("@SLIDES@", body)
+        )
 
 
 def setup(app):

@@ -36,7 +36,9 @@ def hand_out(folder: Path) -> list[Path]:
     Returns what was written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [source for source in sorted(Path(__file__).parent.glob("*.ipynb")) if not (folder / source.name).exists()]
+    missing = [
+        source for source in sorted(Path(__file__).parent.glob("*.ipynb")) if not (folder / source.name).exists()
+    ]
     for source in missing:
         nbformat.write(edition(nbformat.read(source, 4), "student"), folder / source.name)
     return [folder / source.name for source in missing]
@@ -45,7 +47,10 @@ def hand_out(folder: Path) -> list[Path]:
 if __name__ == "__main__":
     if sys.argv[1] == "hand-out":
         written = hand_out(Path(sys.argv[2]))
-        print(f"{sys.argv[2]}/: {len(written)} notebooks written; those that were there stay as they are. Open them with: make lab")
+        print(
+            f"{sys.argv[2]}/: {len(written)} notebooks written; those that were there stay as they are. "
+            "Open them with: make lab"
+        )
     else:
         kind, source, out = sys.argv[1:]
         Path(out).parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from kp.datasets.clips import read_labels, to_images
 from kp.datasets.priors import load_poses
 from kp.evaluation.metrics import nearest_pose_error
 from kp.evaluation.truth import load_truth
-from kp.figures import close_all, grid, overlay, save
+from kp.figures import grid, overlay, save
 from kp.files import read_npz
 from kp.method.renderer import render_skeleton
 from kp.skeletons import BODY, FACE
@@ -88,14 +88,16 @@ def priors(root: Path, names: tuple, skeleton, sigma: float, picture: str) -> No
 def face_gap() -> dict:
     """Mean joint distance from the test faces to the nearest prior face, % of the image size."""
     true = load_truth(FACES, "test", FACE, 128).keypoints[:, ::4].flatten(0, 1)
-    near = lambda name: round(nearest_pose_error(true, load_poses(FACES / "priors" / f"{name}.npz", FACE, 128)), 2)
+
+    def near(name):
+        return round(nearest_pose_error(true, load_poses(FACES / "priors" / f"{name}.npz", FACE, 128)), 2)
+
     return {f"faces: {name} prior, test videos, % of the image size": near(name) for name in ("matched", "photographs")}
 
 
 def landmarks() -> None:
-    """The 68 landmarks with their numbers:
-
-    on a neutral head, and as mapped from the 71 points of the photographs' model.
+    """The 68 landmarks with their numbers: on a neutral head, and as mapped from the 71 points of the photographs'
+    model.
     """
     from head import Head
     from people import sample_identity
@@ -134,19 +136,15 @@ def landmarks() -> None:
 
 
 def shape_vectors(keypoints) -> np.ndarray:
-    """Poses as vectors that compare by shape:
-
-    pelvis at the origin, in units of the set's mean torso, √17 divided out.
-    """
+    """Poses as vectors that compare by shape: pelvis at the origin, in units of the set's mean torso, over √17."""
     p = keypoints.numpy().reshape(-1, len(BODY), 2)
     torso = np.linalg.norm(p[:, NECK] - p[:, PELVIS], axis=1).mean()
     return ((p - p[:, [PELVIS]]) / torso).reshape(len(p), -1) / np.sqrt(len(BODY))
 
 
 def distances(root: Path, prior: str, source: str) -> dict[str, np.ndarray]:
-    """From each pose of the training and test videos to the nearest prior pose:
-
-    root mean square per joint, in torso lengths.
+    """From each pose of the training and test videos to the nearest prior pose: root mean square per joint, in torso
+    lengths.
     """
     labels = read_labels(root)
     tree = cKDTree(shape_vectors(load_poses(root / "priors" / f"{prior}.npz", BODY, 128).keypoints))
@@ -198,7 +196,6 @@ def main() -> None:
     landmarks()
     found = gap() | face_gap()
     (PICTURES / "gap.json").write_text(json.dumps(found, indent=2) + "\n")
-    close_all()
     for name, numbers in found.items():
         print(name, numbers)
 

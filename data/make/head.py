@@ -50,7 +50,10 @@ class Head(Body):
     def face(self, expression: np.ndarray) -> list:
         """Vertices of each part before skinning, for weights (A,) of the actions."""
         rest = self.rest + np.tensordot(expression.astype(np.float32), self.moves, 1)
-        worn = lambda p: (rest[p["anchors"]] * p["share"]).sum(1) + p["offsets"]
+
+        def worn(p):
+            return (rest[p["anchors"]] * p["share"]).sum(1) + p["offsets"]
+
         return [np.ascontiguousarray(worn(p) if "anchors" in p else rest, np.float32) for p in self.parts]
 
     def talking(self, expression: np.ndarray, rotation: np.ndarray, position: np.ndarray) -> list:
@@ -58,7 +61,7 @@ class Head(Body):
         return self.skinned(self.face(expression), rotation, position)
 
     def pose(self, turned: np.ndarray):
-        """Bones' rotations (T, B, 3, 3) and positions (T, B, 3) of an upright body whose head is turned by (T, 3, 3)."""
+        """Rotations (T, B, 3, 3) and positions (T, B, 3) of an upright body's bones, its head turned by (T, 3, 3)."""
         still = np.broadcast_to(np.eye(3), turned.shape)
         feet = self.heads[0] - [0, 0, self.rest[:, 2].min()]
         return self.kinematics(
@@ -86,9 +89,8 @@ def _path(rng: np.random.Generator, frames: int, knots: int, low: float, high: f
 
 @cache
 def _gestures(actions: tuple) -> dict:
-    """Gesture → columns of its actions:
-
-    left and right together, but for those that move the whole mouth or jaw to a side.
+    """Gesture → columns of its actions: left and right together, but for those that move the whole mouth or jaw to a
+    side.
     """
     found = {}
     for column, action in enumerate(actions):
@@ -100,10 +102,7 @@ def _gestures(actions: tuple) -> dict:
 
 
 def express(actions: list, rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Weights (frames, A) of a talking, changing face:
-
-    some gestures, mostly the same on both sides, speech, a blink.
-    """
+    """Weights (frames, A) of a talking, changing face: some gestures, mostly alike on both sides, speech, a blink."""
     weights = np.zeros((frames, len(actions)))
     gestures = _gestures(tuple(actions))
     silent = [g for g in gestures if g not in TALK or g == "mouthSmile"]
@@ -129,7 +128,10 @@ def turn(rng: np.random.Generator, frames: int) -> np.ndarray:
     knots = rng.integers(2, 5)
     yaw, pitch, roll = (np.radians(_path(rng, frames, knots, -limit, limit)) for limit in (35, 15, 10))
     c, s, one, nil = np.cos, np.sin, np.ones(frames), np.zeros(frames)
-    stack = lambda rows: np.moveaxis(np.array(rows), 2, 0)
+
+    def stack(rows):
+        return np.moveaxis(np.array(rows), 2, 0)
+
     about_z = stack([[c(yaw), -s(yaw), nil], [s(yaw), c(yaw), nil], [nil, nil, one]])
     about_x = stack([[one, nil, nil], [nil, c(pitch), -s(pitch)], [nil, s(pitch), c(pitch)]])
     about_y = stack([[c(roll), nil, s(roll)], [nil, one, nil], [-s(roll), nil, c(roll)]])

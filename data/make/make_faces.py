@@ -1,6 +1,5 @@
-"""Render talking heads:
-
-``python data/make/make_faces.py`` (about eight minutes on two cores). Writes data/faces as make_people.py does.
+"""Render talking heads: ``python data/make/make_faces.py`` (about eight minutes on two cores). Writes data/faces as
+make_people.py does.
 """
 
 import argparse

@@ -22,7 +22,10 @@ LENGTHS = np.array([[16, 9, 8, 6], [24, 9, 6, 5], [24, 10, 7, 5], [22, 9, 7, 5],
 def move(rng: np.random.Generator, frames: int = 16, size: int = 64) -> np.ndarray:
     """Poses (frames, 21, 2) in pixels: fingers that spread and bend, a hand that turns and drifts."""
     ease = np.linspace(0, 1, frames)[:, None] ** 2 * (3 - 2 * np.linspace(0, 1, frames)[:, None])
-    between = lambda low, high, n: (1 - ease) * rng.uniform(low, high, n) + ease * rng.uniform(low, high, n)
+
+    def between(low, high, n):
+        return (1 - ease) * rng.uniform(low, high, n) + ease * rng.uniform(low, high, n)
+
     angle = np.radians(between(-12, 12, 1) + between(0.7, 1.2, 1) * np.array([-50, -18, 0, 16, 32]))
     long = np.cumsum(LENGTHS * np.stack([np.ones((frames, 5)), *[between(0.3, 1, 5)] * 3], -1), -1)
     tips = np.stack([np.sin(angle)[..., None] * long, -np.cos(angle)[..., None] * long], -1)

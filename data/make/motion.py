@@ -68,7 +68,10 @@ class Motion:
     def mirrored(self) -> "Motion":
         """The same movement with left and right exchanged."""
         flip = np.diag([-1.0, 1, 1])
-        swap = lambda k: k[:-1] + {"L": "R", "R": "L"}[k[-1]] if k[-1] in "LR" else k
+
+        def swap(k):
+            return k[:-1] + {"L": "R", "R": "L"}[k[-1]] if k[-1] in "LR" else k
+
         return replace(
             self,
             rotation={swap(k): flip @ v @ flip for k, v in self.rotation.items()},
@@ -181,7 +184,10 @@ def read_bvh(path: Path) -> Motion:
 def recombine(legs: Motion, trunk: Motion) -> Motion:
     """Pelvis and legs of one window with trunk, head and arms of another, frame by frame (equal lengths)."""
     turn = legs.rotation["pelvis"] @ trunk.rotation["pelvis"].transpose(0, 2, 1)
-    below = lambda k: k == "pelvis" or k[:-1] in ("thigh", "shin", "foot")
+
+    def below(k):
+        return k == "pelvis" or k[:-1] in ("thigh", "shin", "foot")
+
     lower = {k: v for k, v in legs.rotation.items() if below(k)}
     upper = {k: turn @ v for k, v in trunk.rotation.items() if not below(k)}
     rest = {k: (legs if below(k) else trunk).rest_direction[k] for k in legs.rest_direction}

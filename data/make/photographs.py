@@ -1,6 +1,5 @@
-"""Landmarks from photographs:
-
-samples of the shape model that ``clmtrackr`` (MIT) learnt from the MUCT photographs of real people.
+"""Landmarks from photographs: samples of the shape model that ``clmtrackr`` (MIT) learnt from the MUCT photographs of
+real people.
 """
 
 import json

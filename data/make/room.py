@@ -1,6 +1,5 @@
-"""Procedural rooms and their light:
-
-a floor, four walls, posters and furniture, painted once a clip (the camera does not move).
+"""Procedural rooms and their light: a floor, four walls, posters and furniture, painted once a clip (the camera does
+not move).
 """
 
 import numpy as np

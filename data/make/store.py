@@ -11,7 +11,10 @@ from kp.video import write_video
 
 def write_clip(out: Path, split: str, name: str, images: list, covers: list) -> None:
     """Frames (S, S, 3) and coverages (S, S) in [0, 1] as a video and a video of masks."""
-    to_bytes = lambda frames: (np.stack(frames).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+    def to_bytes(frames):
+        return (np.stack(frames).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
     write_video(out / "videos" / split / f"{name}.mp4", to_bytes(images), 18)
     write_video(out / "masks" / split / f"{name}.mp4", np.repeat(to_bytes(covers)[..., None], 3, -1), 28)
 

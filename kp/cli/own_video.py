@@ -12,15 +12,15 @@ def check(
     videos: Positional[tuple[Path, ...]],
     poses: str,
     skeleton: str = "",
-    subject: Subject = Where(),  # noqa: B008 (frozen)
+    subject: Subject = Where(),
     every: int = 1,
     size: int = 64,
     out: Path = Path("check.png"),
 ) -> None:
     """Look at footage and poses before a training.
 
-    What each video holds, what its crops keep, whether subjects and poses agree in size, place, shape and way up, what to
-    change if not, and a contact sheet. Takes what kp fit takes.
+    What each video holds, what its crops keep, whether subjects and poses agree in size, place, shape and way up, what
+    to change if not, and a contact sheet. Takes what kp fit takes.
 
     Args:
         videos: Videos, or folders of videos.
@@ -50,7 +50,8 @@ def check(
     write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print("\n".join(as_table(footage, located)))
     print(
-        f"{pose_file.path.name}: {len(pose_file.keypoints)} poses of the skeleton '{topology.name}', {len(topology)} joints"
+        f"{pose_file.path.name}: {len(pose_file.keypoints)} poses of the skeleton '{topology.name}', {len(topology)} "
+        "joints"
     )
     print("\n".join(f"- {words}" for words in advice) or "Nothing is amiss, as far as this can tell.")
     print(f"look at: {out}")
@@ -61,7 +62,7 @@ def fit(
     poses: str,
     out: Path,
     skeleton: str = "",
-    subject: Subject = Where(),  # noqa: B008 (frozen)
+    subject: Subject = Where(),
     masks: bool = True,
     start: str = "",
     every: int = 1,
@@ -129,7 +130,7 @@ def prepare(
     poses: str,
     out: Path,
     skeleton: str = "",
-    subject: Subject = Where(),  # noqa: B008 (frozen)
+    subject: Subject = Where(),
     size: int = 128,
     every: int = 1,
 ) -> None:

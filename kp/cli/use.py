@@ -14,7 +14,7 @@ ENDINGS = {"csv": ".csv", "dlc": ".dlc.csv", "dlc-h5": ".dlc.h5", "coco": ".coco
 def predict(
     run: Positional[Path],
     inputs: Positional[tuple[Path, ...]],
-    subject: Subject = Where(),  # noqa: B008 (frozen)
+    subject: Subject = Where(),
     masks: tuple[Path, ...] = (),
     formats: tuple[Literal["csv", "dlc", "dlc-h5", "coco", "sleap"], ...] = ("csv",),
     out: Path = Path("predictions"),
@@ -44,7 +44,8 @@ def predict(
     targets = [out / f"{path.stem}{ending}" for path in paths for ending in endings]
     if len(set(targets)) < len(targets) or {t.resolve() for t in targets} & {p.resolve() for p in paths}:
         raise KpError(
-            f"{out}: two results, or a result and an input, would share one name; rename an input or choose another --out"
+            f"{out}: two results, or a result and an input, would share one name; rename an input or choose another "
+            "--out"
         )
     boxes, mask_files = subject.box_tracks(len(paths)), one_each("masks", masks, len(paths))
     predictor = load(run)
@@ -65,14 +66,14 @@ def repose(
     run: Positional[Path],
     pose: Positional[Path],
     person: Positional[Path],
-    subject: Subject = Where(),  # noqa: B008 (frozen)
+    subject: Subject = Where(),
     masks: tuple[Path, ...] = (),
     out: Path = Path("predictions"),
 ) -> None:
     """Paint the pose of one film on the person of another.
 
-    Writes <pose>_on_<person>.mp4, in which frame, redrawn skeleton and painting lie side by side, and a PNG with moments
-    of it. The published models learnt to paint subjects on black: give masks.
+    Writes <pose>_on_<person>.mp4, in which frame, redrawn skeleton and painting lie side by side, and a PNG with
+    moments of it. The published models learnt to paint subjects on black: give masks.
 
     Args:
         run: Run folder, .safetensors file, or the name of a published model: people, faces.
@@ -95,8 +96,8 @@ def repose(
 def export(run: Positional[Path], out: Path = Path("onnx")) -> None:
     """Write a model as ONNX files that run without torch.
 
-    predictor.onnx: images (n, 3, s, s) in [-1, 1] → keypoints (n, k, 2), (x, y) in [-1, 1], -1 and 1 at the centres of the
-    first and last pixel. painter.onnx: such keypoints, and images of the person → the person in those poses.
+    predictor.onnx: images (n, 3, s, s) in [-1, 1] → keypoints (n, k, 2), (x, y) in [-1, 1], -1 and 1 at the centres of
+    the first and last pixel. painter.onnx: such keypoints, and images of the person → the person in those poses.
 
     Args:
         run: Run folder, .safetensors file, or the name of a published model: people, faces.

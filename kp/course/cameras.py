@@ -65,7 +65,10 @@ def read_qualisys(path: Path) -> list[Camera]:
 def _camera(element: ElementTree.Element) -> Camera:
     """Qualisys writes a camera's place in millimetres and its axes in rows: x, y up, and z, against which it looks."""
     inner, pose = element.find("intrinsic").attrib, element.find("transform").attrib
-    number = lambda name: float(inner[name])
+
+    def number(name):
+        return float(inner[name])
+
     matrix = np.array(
         [[number("focalLengthU"), 0, number("centerPointU")], [0, number("focalLengthV"), number("centerPointV")]]
     )
@@ -94,9 +97,8 @@ def triangulate(cameras: list[Camera], keypoints: Float[np.ndarray, "v *points 2
 
 
 def disagreement(cameras: list[Camera], keypoints: Float[np.ndarray, "v t k 2"]) -> Float[np.ndarray, "v t k"]:
-    """How far keypoints lie from where the point in space that fits all views best is seen:
-
-    the reprojection error, in pixels.
+    """How far keypoints lie from where the point in space that fits all views best is seen: the reprojection error, in
+    pixels.
     """
     points = triangulate(cameras, keypoints)
     seen = [camera.project(points.reshape(-1, 3)).reshape(keypoints.shape[1:]) for camera in cameras]

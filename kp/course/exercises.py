@@ -38,21 +38,22 @@ def same(
     if not mine.isfinite().all():
         count = int((~mine.isfinite()).sum())
         raise NotYet(
-            f"{what}: holds {count} values that are no numbers; a division by zero, or a root or logarithm of less than zero?"
+            f"{what}: holds {count} values that are no numbers; a division by zero, or a root or logarithm of less "
+            "than zero?"
         )
-    apart = (mine - wanted).abs()
-    if apart.max() <= tolerance:
+    distances = (mine - wanted).abs()
+    if distances.max() <= tolerance:
         return
-    if right_at and apart[right_at[0]].max() <= tolerance:
+    if right_at and distances[right_at[0]].max() <= tolerance:
         raise NotYet(f"{what}: {right_at[1]}")
-    raise NotYet(f"{what}: {_likely(mine, wanted, tolerance)}{_worst(mine, wanted, apart)}")
+    raise NotYet(f"{what}: {_likely(mine, wanted, tolerance)}{_worst(mine, wanted, distances)}")
 
 
-def _worst(mine: Tensor, wanted: Tensor, apart: Tensor) -> str:
+def _worst(mine: Tensor, wanted: Tensor, distances: Tensor) -> str:
     if not mine.shape:
         return f"you have {mine.item():.6g}, wanted {wanted.item():.6g}"
-    at = tuple(int(i) for i in np.unravel_index(int(apart.argmax()), tuple(apart.shape)))
-    share = 100 * (apart > 0).double().mean().item()
+    at = tuple(int(i) for i in np.unravel_index(int(distances.argmax()), tuple(distances.shape)))
+    share = 100 * (distances > 0).double().mean().item()
     return (
         f"at {at} you have {mine[at].item():.6g}, wanted {wanted[at].item():.6g} ({share:.0f} % of all values differ)"
     )
@@ -60,7 +61,10 @@ def _worst(mine: Tensor, wanted: Tensor, apart: Tensor) -> str:
 
 def _likely(mine: Tensor, wanted: Tensor, tolerance: float) -> str:
     """A guess at the mistake, or nothing."""
-    close = lambda a: bool((a - wanted).abs().max() <= tolerance)
+
+    def close(a):
+        return bool((a - wanted).abs().max() <= tolerance)
+
     if close(-mine):
         return "has the other sign; "
     if mine.dim() >= 2 and mine.shape[-1] == mine.shape[-2] and close(mine.transpose(-1, -2)):

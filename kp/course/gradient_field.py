@@ -1,6 +1,5 @@
-"""Which way the reconstruction pulls a joint:
-
-minus the gradient of ‖Γ(Ψ(β(p), x')) − Γ(x)‖² at p. It ties a drawing to its image.
+"""Which way the reconstruction pulls a joint: minus the gradient of ‖Γ(Ψ(β(p), x')) − Γ(x)‖² at p. It ties a drawing to
+its image.
 """
 
 import torch
@@ -53,5 +52,5 @@ def points_home(
     for joint in range(k):
         moved = keypoints.clone()
         moved[:, joint] += shift[:, joint]
-        home[:, joint] = ((pull(model, moved, frame, other)[:, joint] * -shift[:, joint]).sum(-1) > 0).float()
+        home[:, joint] = ((gradient_field(model, moved, frame, other)[:, joint] * -shift[:, joint]).sum(-1) > 0).float()
     return home.mean(0)

@@ -18,7 +18,7 @@ AHEAD = 8  # clips that are decoded before they are needed
 WORKERS = 2  # threads that decode
 
 
-class Window(Sequence):
+class ClipCache(Sequence):
     """Clips as a sequence of (t, s, s, 3) uint8 tensors.
 
     ``load``: number of a clip → its frames; ``held``: clips in the window.
@@ -48,7 +48,10 @@ class Window(Sequence):
 
     def at(self, step: int) -> list[int]:
         """The clips in the window at a step; others are forgotten, and the next ones are decoded in the background."""
-        place = lambda start, count: [self.order[(start + k) % self.count] for k in range(count)]
+
+        def place(start, count):
+            return [self.order[(start + k) % self.count] for k in range(count)]
+
         window, coming = place(step * PACE, self.held), place(step * PACE + self.held, AHEAD)
         stay = {*window, *coming}
         self.decoded = {clip: future for clip, future in self.decoded.items() if clip in stay}
@@ -62,11 +65,11 @@ class Window(Sequence):
                 self.decoded[clip] = self.workers.submit(self.load, clip)
 
 
-def hold(
+def hold_clips(
     load: Callable[[int], Tensor], count: int, longest: int, size: int, memory: float, title: str, progress: bool = True
-) -> list[Tensor] | Window:
+) -> list[Tensor] | ClipCache:
     """``count`` clips of at most ``longest`` frames: read now if they fit into ``memory`` gigabytes, else a
-    :class:`Window` of what fits.
+    :class:`ClipCache` of what fits.
 
     load: number of a clip → (t, size, size, 3) uint8. title: for the progress bar, "train clips".
     """
@@ -75,7 +78,7 @@ def hold(
         held = max(int(most / each), 1)
         if progress:
             tqdm.write(f"{count} {title} do not fit into {memory:g} GB: {held} at a time, in turn (--data.memory)")
-        return Window(load, count, held)
+        return ClipCache(load, count, held)
     with ThreadPoolExecutor(WORKERS) as pool:
         return list(
             tqdm(pool.map(load, range(count)), total=count, desc=f"reading {title}", disable=not progress, leave=False)

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from kp.datasets.cache import Window, hold
+from kp.datasets.cache import ClipCache, hold_clips
 from kp.errors import KpError
 from kp.video import black_out, read_frames, read_header, read_video, shrink
 
@@ -30,14 +30,13 @@ LOOKED_AT = 32  # clips whose lengths tell how much memory all of them need
 
 @dataclass(frozen=True)
 class Clips:
-    """Clips of one split. ``frames``:
-
-    one (t, s, s, 3) uint8 tensor each, in memory or a :class:`kp.datasets.cache.Window`; ``sources``: labels.
+    """Clips of one split. ``frames``: one (t, s, s, 3) uint8 tensor each, in memory or a
+    :class:`kp.datasets.cache.ClipCache`; ``sources``: labels.
     """
 
     names: list[str]
     sources: list[str]
-    frames: list[Tensor] | Window
+    frames: list[Tensor] | ClipCache
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -50,13 +49,13 @@ class Clips:
         """With all frames in the memory of a device, so that no step waits for them; a window stays where it is."""
         return (
             self
-            if isinstance(self.frames, Window)
+            if isinstance(self.frames, ClipCache)
             else replace(self, frames=[frames.to(device) for frames in self.frames])
         )
 
-    def pick(self, kept: Sequence[int]) -> "Clips":
+    def pick(self, numbers: Sequence[int]) -> "Clips":
         """These clips of them, in memory."""
-        return Clips(*([column[i] for i in kept] for column in (self.names, self.sources, self.frames)))
+        return Clips(*([column[i] for i in numbers] for column in (self.names, self.sources, self.frames)))
 
     def some(self, count: int) -> "Clips":
         """``count`` of them in memory, evenly spaced; all of them, as they are held, if there are no more."""
@@ -64,7 +63,7 @@ class Clips:
 
     def draw(self, count: int, generator: torch.Generator, step: int = 0) -> list[int]:
         """Numbers of ``count`` random clips; of those in the window of that step, if not all are in memory."""
-        if not isinstance(self.frames, Window):
+        if not isinstance(self.frames, ClipCache):
             return torch.randint(len(self), (count,), generator=generator).tolist()
         present = self.frames.at(step)
         drawn = [present[i] for i in torch.randint(len(present), (count,), generator=generator).tolist()]
@@ -100,7 +99,10 @@ def augment_pairs(
     1.4.
     """
     n = len(frames[0])
-    draw = lambda *shape: torch.rand(n, *shape, generator=generator)
+
+    def draw(*shape):
+        return torch.rand(n, *shape, generator=generator)
+
     mix = torch.eye(3) * (0.6 + 0.8 * draw(3, 1)) + 0.5 * (draw(3, 3) - 0.5)
     power = 2 ** (draw(1, 1, 1) - 0.5)
     mirrored = draw(1, 1, 1) < 0.5 * mirror
@@ -132,16 +134,17 @@ def read_labels(root: Path) -> dict[tuple[str, str], str]:
 
 def of_source(root: Path, sources: list[str], source: str) -> list[int]:
     """Numbers of the clips with that source; of all with "". KpError lists the sources there are."""
-    kept = [i for i, label in enumerate(sources) if source in ("", label)]
-    if not kept:
+    numbers = [i for i, label in enumerate(sources) if source in ("", label)]
+    if not numbers:
         raise KpError(f"{root}: no clips of source '{source}'; it has: {', '.join(sorted(set(sources)))}")
-    return kept
+    return numbers
 
 
 def clip_frames(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """The frames of a clip, as :func:`kp.video.read_frames` gives them. KpError, too, if there are fewer than two."""
     count = 0
-    for count, frame in enumerate(read_frames(path), 1):  # noqa: B007 (it is looked at below)
+    for frame in read_frames(path):
+        count += 1
         yield frame.pixels
     if count < 2:
         raise KpError(f"{path}: has {count} frame; a clip needs at least 2, since frames are compared in pairs")
@@ -195,7 +198,8 @@ def load_clips(
             h, w = frame.shape[:2]
             if h != w or h < size:
                 raise KpError(
-                    f"{path}: frames are {w}×{h}; kp needs square frames of at least {size} pixels: crop around the subject"
+                    f"{path}: frames are {w}×{h}; kp needs square frames of at least {size} pixels: crop around the "
+                    "subject"
                 )
             if (w, h) != headers[0].size:
                 raise KpError(
@@ -210,5 +214,5 @@ def load_clips(
             np.stack([shrink(frame[None], size)[0] for t, frame in enumerate(frames) if t % every == 0])
         )
 
-    frames = hold(load, len(names), -(-longest // every), size, memory, f"{split} clips", progress)
+    frames = hold_clips(load, len(names), -(-longest // every), size, memory, f"{split} clips", progress)
     return Clips(names, [labels.get((split, n), "") for n in names], frames)

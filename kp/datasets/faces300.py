@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from kp.datasets.cache import hold
+from kp.datasets.cache import hold_clips
 from kp.datasets.clips import Clips, of_source, to_images
 from kp.datasets.priors import Poses
 from kp.errors import KpError
@@ -40,11 +40,11 @@ def read_pts(path: Path) -> Float[Tensor, "68 2"]:
     """
     if not path.is_file():
         raise KpError(f"{path}: no such file; unpack the set again")
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"\s*version:\s*\S+\s+n_points:\s*(\d+)\s*\{(.*)\}\s*", path.read_text(errors="replace"), re.DOTALL
     )
     try:
-        declared, values = int(found[1]), [float(v) for v in found[2].split()]
+        declared, values = int(match[1]), [float(v) for v in match[2].split()]
     except (TypeError, ValueError) as error:
         raise KpError(f"{path}: not a readable .pts file; it may be cut short: unpack the set again") from error
     if declared != 68 or len(values) != 2 * 68:
@@ -83,7 +83,8 @@ def crop(
     inside = 0 <= left + side / 2 <= width and 0 <= top + side / 2 <= height and side <= 4 * max(width, height)
     if not inside:
         raise KpError(
-            f"{path}: its points lie outside of the {width}×{height} picture; it belongs to another one: unpack the set again"
+            f"{path}: its points lie outside of the {width}×{height} picture; it belongs to another one: unpack the "
+            "set again"
         )
     square = Image.fromarray(image).crop((left, top, left + side, top + side))
     return shrink(np.array(square)[None], size)[0]
@@ -117,7 +118,7 @@ def is_300vw(root: Path) -> bool:
 
 def find_annotations(root: Path, second_half: bool) -> dict[Path, list[Path]]:
     """Folder of a video → its .pts files of one half, in order of time. KpError if a video has none."""
-    found = {}
+    annotations = {}
     for folder in sorted(p.parent for p in root.glob("*/annot")):
         files = sorted((p for p in (folder / "annot").glob("*.pts") if p.stem.isdigit()), key=lambda p: int(p.stem))
         if len(files) < 2:
@@ -125,10 +126,10 @@ def find_annotations(root: Path, second_half: bool) -> dict[Path, list[Path]]:
                 f"{folder / 'annot'}: has {len(files)} .pts files; expected one a frame: unpack the set again"
             )
         half = len(files) // 2
-        found[folder] = files[half:] if second_half else files[:half]
-    if not found:
+        annotations[folder] = files[half:] if second_half else files[:half]
+    if not annotations:
         raise KpError(f"{root}: no videos; expected 001/vid.avi with 001/annot/000001.pts and so on below it")
-    return found
+    return annotations
 
 
 def read_faces(folder: Path, annotations: list[Path], size: int) -> UInt8[Tensor, "t {size} {size} 3"]:
@@ -147,7 +148,8 @@ def read_faces(folder: Path, annotations: list[Path], size: int) -> UInt8[Tensor
             break
     if len(faces) < len(wanted):
         raise KpError(
-            f"{path}: ends before frame {annotations[-1].stem}, which has a .pts file; it may be cut short: unpack the set again"
+            f"{path}: ends before frame {annotations[-1].stem}, which has a .pts file; it may be cut short: unpack the "
+            "set again"
         )
     return torch.stack(faces)
 
@@ -172,16 +174,16 @@ def load_300vw(
             raise KpError(
                 f"{folder}: gives {len(files)} frames with every {every}; a clip needs 2: take a smaller every"
             )
-    load = lambda number: read_faces(folders[number], chosen[number], size)
+
+    def load(number):
+        return read_faces(folders[number], chosen[number], size)
+
     names = [folder.name for folder in folders]
-    return Clips(names, names, hold(load, len(folders), max(map(len, chosen)), size, memory, "videos", progress))
+    return Clips(names, names, hold_clips(load, len(folders), max(map(len, chosen)), size, memory, "videos", progress))
 
 
 def load_300vw_poses(root: Path, size: int, progress: bool = True) -> Poses:
-    """Unpaired poses (n, 68, 2) in [-1, 1]:
-
-    the points of the second half of each video. KpError as :func:`load_300vw`.
-    """
+    """Unpaired poses (n, 68, 2) in [-1, 1]: points of the second half of each video. KpError as :func:`load_300vw`."""
     files = [file for half in find_annotations(root, second_half=True).values() for file in half]
     bar = tqdm(files, desc="reading poses", unit="pose", disable=not progress, leave=False)
     return Poses(

@@ -27,7 +27,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
-from kp.datasets.cache import hold
+from kp.datasets.cache import hold_clips
 from kp.datasets.clips import Clips, of_source
 from kp.datasets.priors import Poses
 from kp.errors import KpError
@@ -79,7 +79,7 @@ def find_sequences(root: Path, part: str, every: int = 1) -> list[Sequence]:
     if every < 1:
         raise KpError(f"every is {every}; it must be at least 1, to take every frame")
     subjects, first, last = PARTS[part]
-    found = []
+    sequences = []
     for subject in subjects:
         folder = root / subject / "WithBackground"
         if not folder.is_dir():
@@ -91,7 +91,7 @@ def find_sequences(root: Path, part: str, every: int = 1) -> list[Sequence]:
             raise KpError(f"{folder}: no sequence of {', '.join(ACTIVITIES)}; unpack the set again")
         for name in names:
             frames = sorted((p.stem for p in (folder / name).glob("*.jpg") if p.stem.isdigit()), key=int)
-            found.append(
+            sequences.append(
                 Sequence(
                     root / subject,
                     name,
@@ -99,7 +99,7 @@ def find_sequences(root: Path, part: str, every: int = 1) -> list[Sequence]:
                     frames[len(frames) * first // 2 : len(frames) * last // 2 : every],
                 )
             )
-    return found
+    return sequences
 
 
 def read_frame(sequence: Sequence, frame: str, size: int, background: bool) -> UInt8[np.ndarray, "{size} {size} 3"]:
@@ -112,7 +112,8 @@ def read_frame(sequence: Sequence, frame: str, size: int, background: bool) -> U
     height, width = image.shape[:2]
     if height != width or height < size:
         raise KpError(
-            f"{path}: {width}×{height} pixels; expected a square of at least {size}: lower --data.size or unpack the set again"
+            f"{path}: {width}×{height} pixels; expected a square of at least {size}: lower --data.size or unpack the "
+            "set again"
         )
     if not background:
         if not mask_path.is_file():
@@ -122,7 +123,8 @@ def read_frame(sequence: Sequence, frame: str, size: int, background: bool) -> U
         mask = read_image(mask_path)
         if mask.shape != image.shape:
             raise KpError(
-                f"{mask_path}: {mask.shape[1]}×{mask.shape[0]} pixels, its image has {width}×{height}; unpack the set again"
+                f"{mask_path}: {mask.shape[1]}×{mask.shape[0]} pixels, its image has {width}×{height}; unpack the set "
+                "again"
             )
         if mask.max() == 1:
             raise KpError(
@@ -154,7 +156,8 @@ def load_clips(
         if len(sequence.frames) < 2:
             folder = sequence.image("0").parent
             raise KpError(
-                f"{folder}: gives {len(sequence.frames)} frames to {split} with every {every}; a clip needs 2: take a smaller every"
+                f"{folder}: gives {len(sequence.frames)} frames to {split} with every {every}; a clip needs 2: take a "
+                "smaller every"
             )
 
     def load(number: int) -> Tensor:
@@ -165,7 +168,7 @@ def load_clips(
         return torch.from_numpy(frames)
 
     longest = max(len(s.frames) for s in sequences)
-    frames = hold(load, len(sequences), longest, size, memory, f"{split} sequences", progress)
+    frames = hold_clips(load, len(sequences), longest, size, memory, f"{split} sequences", progress)
     return Clips([f"{s.subject.name}/{s.name}" for s in sequences], [s.activity for s in sequences], frames)
 
 
@@ -191,7 +194,8 @@ def read_landmarks(path: Path) -> Float[Tensor, "32 2"]:
         raise KpError(f"{path}: keypoints_2d holds NaN or infinite values; unpack the set again")
     if np.abs(values - 0.5).max() > 1.5:
         raise KpError(
-            f"{path}: keypoints_2d has values from {values.min():g} to {values.max():g}; expected shares of the image, 0 to 1"
+            f"{path}: keypoints_2d has values from {values.min():g} to {values.max():g}; expected shares of the image, "
+            "0 to 1"
         )
     return torch.from_numpy(values[:, ::-1] * 2 - 1)
 

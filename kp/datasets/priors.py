@@ -70,7 +70,10 @@ def load_prior(data: Data, seed: int = 0) -> Poses:
     by ``seed``. KpError as from :func:`load_poses`, or if a prior holds fewer poses than asked for.
     """
     generator = torch.Generator().manual_seed(seed)
-    read = lambda name: load_poses(data.videos / "priors" / f"{name}.npz", find_skeleton(data.skeleton), data.size)
+
+    def read(name):
+        return load_poses(data.videos / "priors" / f"{name}.npz", find_skeleton(data.skeleton), data.size)
+
     poses = read(data.prior)
     if data.second_prior:
         second = round(data.second_share * len(poses))

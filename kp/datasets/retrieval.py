@@ -39,7 +39,10 @@ def _unit(pictures: Tensor) -> Float[Tensor, "n p"]:
 
 def _drawings(poses: Poses, skeleton: Skeleton) -> list[Tensor]:
     """The poses' thick drawings as columns, 256 at a time."""
-    draw = lambda p: render_skeleton(p, skeleton.edge_indices, TEMPLATE, THICKNESS, "gaussian")
+
+    def draw(p):
+        return render_skeleton(p, skeleton.edge_indices, TEMPLATE, THICKNESS, "gaussian")
+
     return [_unit(draw(p)).T for p in poses.keypoints.split(256)]
 
 
@@ -63,5 +66,5 @@ def weigh_prior(poses: Poses, clips: Clips, skeleton: Skeleton) -> Poses:
     """
     frames = torch.cat([f[::WEIGHED_EVERY] for f in clips.some(MOST).frames])
     drawings = _drawings(poses, skeleton)
-    found = torch.cat([_nearest(to_images(part), drawings) for part in frames.split(1024)])
-    return Poses(poses.keypoints[found], [""] * len(found))
+    numbers = torch.cat([_nearest(to_images(part), drawings) for part in frames.split(1024)])
+    return Poses(poses.keypoints[numbers], [""] * len(numbers))

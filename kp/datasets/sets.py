@@ -48,6 +48,7 @@ def open_prior(data: Data, seed: int) -> Poses:
     if poses.keypoints.shape[1] != len(skeleton):
         wanted = "human36m" if human36m.is_human36m(root) else "face"
         raise KpError(
-            f"{root}: its poses are those of the skeleton '{wanted}', not '{skeleton.name}'; give --data.skeleton {wanted}"
+            f"{root}: its poses are those of the skeleton '{wanted}', not '{skeleton.name}'; give --data.skeleton "
+            f"{wanted}"
         )
     return poses

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -20,7 +21,6 @@ from kp.geometry import joint_errors
 from kp.inference.predictor import Prediction, Predictor, load
 from kp.method.networks import evaluating
 from kp.skeletons import find_skeleton
-from kp.training.state import State
 
 EVERY = 4  # frames between evaluated ones: neighbours are nearly equal
 
@@ -38,27 +38,37 @@ class TestSet:
 
 
 def load_test(data: Data, split: str = "test", progress: bool = True) -> TestSet:
-    """Clips and truth of ``split`` under the same resolution, background, masks and motion source as the training data."""
+    """Clips and truth of ``split`` in the resolution, with the background, masks and source of the training data."""
     clips = load_clips(data.videos, split, data.size, data.background, data.source, progress, data.masks)
     truth = load_truth(data.videos, split, find_skeleton(data.skeleton), data.size).of(clips.names)
     lengths = {len(frames) for frames in clips.frames}
     if lengths != {truth.keypoints.shape[1]}:
         raise KpError(
-            f"{data.videos}/videos/{split}: clips have {sorted(lengths)} frames, the truth {truth.keypoints.shape[1]}; make them equal"
+            f"{data.videos}/videos/{split}: clips have {sorted(lengths)} frames, the truth {truth.keypoints.shape[1]}; "
+            "make them equal"
         )
     images = torch.stack([to_images(frames[::EVERY]) for frames in clips.frames])
     return TestSet(clips, truth, images, truth.keypoints[:, ::EVERY])
 
 
-def evaluate(model: str | Path | State | Predictor, split: str = "test", progress: bool = True) -> Scores:
-    """Scores of a model (a published name, a file, a run folder, a training's state) on a split of the data that it was
-    trained on: people it has never seen.
+@runtime_checkable
+class Trained(Protocol):
+    """What a training returns."""
+
+    def predictor(self) -> Predictor: ...
+
+
+def evaluate(model: str | Path | Predictor | Trained, split: str = "test", progress: bool = True) -> Scores:
+    """Scores of a model (a published name, a file, a run folder, what a training returned) on a split of the data that
+    it was trained on: people it has never seen.
 
     300-VW has no such split: scored are the frames that it was trained on, without their points. KpError as from
     :func:`kp.inference.predictor.load`, or if the data hold no truth.
     """
-    predictor = model.predictor() if isinstance(model, State) else model
-    predictor = predictor if isinstance(predictor, Predictor) else load(predictor)
+    if isinstance(model, str | Path):
+        predictor = load(model)
+    else:
+        predictor = model if isinstance(model, Predictor) else model.predictor()
     data, seed = predictor.model.config.data, predictor.model.config.seed
     if human36m.is_human36m(data.videos) or faces300.is_300vw(data.videos):
         return _score_clips(predictor, split, progress)
@@ -69,7 +79,10 @@ def evaluate(model: str | Path | State | Predictor, split: str = "test", progres
 def measure(predictor: Predictor, test: TestSet, poses: Poses) -> tuple[Scores, Prediction]:
     """Scores on the test clips, and the predictions they come from (images flattened over clips and frames)."""
     made = predictor(test.images.flatten(0, 1))
-    clips = lambda points: points.unflatten(0, test.keypoints.shape[:2])
+
+    def clips(points):
+        return points.unflatten(0, test.keypoints.shape[:2])
+
     mean = poses.keypoints.mean(0)
     return score(clips(made.keypoints), test.keypoints, clips(made.reference), mean, predictor.skeleton), made
 
@@ -106,7 +119,7 @@ def activities(predictor: Predictor, split: str = "test") -> dict[str, dict[str,
 
 
 def regressor_floor(predictor: Predictor, keypoints: Float[Tensor, "n k 2"]) -> float:
-    """Error of the pre-trained η on perfect drawings β(p), % of the image size: no prediction can be expected below it."""
+    """Error of the pre-trained η on perfect drawings β(p), % of the image size: expect no prediction below it."""
     with torch.no_grad(), evaluating(predictor.first_regressor):
         drawn = (predictor.model.draw(p).to(predictor.device) for p in keypoints.split(64))
         read = torch.cat([predictor.first_regressor(y).cpu() for y in drawn])

@@ -29,11 +29,11 @@ def ruler_errors(
     if skeleton.ruler is None:
         raise KpError(f"skeleton '{skeleton.name}' has no ruler; give it two joints to measure errors in")
     a, b = (skeleton.index(joint) for joint in skeleton.ruler)
-    apart = (true[:, a] - true[:, b]).norm(dim=-1)
-    if (apart == 0).any():
-        first = int((apart == 0).nonzero()[0])
+    lengths = (true[:, a] - true[:, b]).norm(dim=-1)
+    if (lengths == 0).any():
+        first = int((lengths == 0).nonzero()[0])
         raise KpError(f"pose {first}: {' and '.join(skeleton.ruler)}, the ends of the ruler, coincide; leave it out")
-    return (predicted - true).norm(dim=-1) / apart[:, None] * 100
+    return (predicted - true).norm(dim=-1) / lengths[:, None] * 100
 
 
 def pck(errors: Float[Tensor, "n k"], threshold: float) -> float:
@@ -85,10 +85,10 @@ def score(
     """All numbers for clips of equal or different lengths: keypoints (t, k, 2) of each, (x, y) in [-1, 1].
 
     reference: the label-free reading η₀(β(p)) for flip resolution. mean_pose: the prior's mean, whose error is what
-    predicting nothing costs. constant_offset: how much of the raw error goes away when each joint's mean offset from the
-    truth is removed (a prior unlike the videos shows up here); clip_offset: when it is removed within each clip (a body
-    that is always misread in the same way). ruler: the raw error in % of the skeleton's ruler (faces: inter-ocular), None
-    if it has none.
+    predicting nothing costs. constant_offset: how much of the raw error goes away when each joint's mean offset from
+    the truth is removed (a prior unlike the videos shows up here); clip_offset: when it is removed within each clip (a
+    body that is always misread in the same way). ruler: the raw error in % of the skeleton's ruler (faces:
+    inter-ocular), None if it has none.
     """
     lengths = [len(poses) for poses in true]
     p, g, ref = (torch.cat(list(poses)) for poses in (predicted, true, reference))
@@ -96,7 +96,10 @@ def score(
     minimum = joint_errors(resolve_flips(p, g, skeleton), g).mean(1)
     centred = joint_errors(p - (p - g).mean(0), g)
     within = torch.cat([a - (a - b).mean(0) for a, b in zip(predicted, true, strict=True)])
-    by_clip = lambda of_poses: torch.stack([part.mean() for part in of_poses.split(lengths)])
+
+    def by_clip(of_poses):
+        return torch.stack([part.mean() for part in of_poses.split(lengths)])
+
     relative = ruler_errors(p, g, skeleton).mean(1) if skeleton.ruler else None
     return Scores(
         raw=errors.mean().item(),
@@ -125,16 +128,15 @@ def oracle_nearest_prior(true: Float[Tensor, "n k 2"], poses: Poses) -> Float[Te
     Keypoints (x, y) in [-1, 1], in and out. It reads the truth, so it is a bound, not a method.
     """
     prior = poses.keypoints.transpose(0, 1)
-    found = []
+    nearest = []
     for part in true.split(16):
         distances = torch.cdist(part.transpose(0, 1), prior, compute_mode="donot_use_mm_for_euclid_dist")
-        found.append(poses.keypoints[distances.mean(0).argmin(1)])
-    return torch.cat(found)
+        nearest.append(poses.keypoints[distances.mean(0).argmin(1)])
+    return torch.cat(nearest)
 
 
 def nearest_pose_error(true: Float[Tensor, "n k 2"], poses: Poses) -> float:
-    """How far the prior is from true poses:
-
-    the error of :func:`oracle_nearest_prior`, % of the image size. For measuring only.
+    """How far the prior is from true poses: the error of :func:`oracle_nearest_prior`, % of the image size. For
+    measuring only.
     """
     return joint_errors(oracle_nearest_prior(true, poses), true).mean().item()

@@ -20,9 +20,8 @@ from kp.skeletons import Skeleton, check_joints, resolve_flips
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of each clip:
-
-    keypoints (x, y) in [-1, 1], who it shows, and five colours with their names (top, hair, …).
+    """What is known of each clip: keypoints (x, y) in [-1, 1], who it shows, and five colours with their names (top,
+    hair, …).
     """
 
     names: list[str]
@@ -36,7 +35,8 @@ class Truth:
         missing = [n for n in names if n not in self.names]
         if missing:
             raise KpError(
-                f"no truth for clip '{missing[0]}' (known: {self.names[0]} to {self.names[-1]}); rebuild the data with 'make data'"
+                f"no truth for clip '{missing[0]}' (known: {self.names[0]} to {self.names[-1]}); rebuild the data with "
+                "'make data'"
             )
         row = [self.names.index(n) for n in names]
         return Truth(names, self.keypoints[row], self.identity[row], self.appearance[row], self.appearance_names)
@@ -112,5 +112,5 @@ def load_300vw_truth(root: Path, size: int, every: int = 1, source: str = "") ->
     """
     annotations = find_annotations(root, second_half=False)
     videos = list(annotations)
-    kept = [videos[i] for i in of_source(root, [video.name for video in videos], source)]
-    return [torch.stack([place(read_pts(path), size) for path in annotations[video][::every]]) for video in kept]
+    chosen = [videos[i] for i in of_source(root, [video.name for video in videos], source)]
+    return [torch.stack([place(read_pts(path), size) for path in annotations[video][::every]]) for video in chosen]

@@ -106,14 +106,14 @@ def read_take(path: Path) -> Take:
     if not tail or "HIERARCHY" not in head:
         raise KpError(f"{path}: not a BVH file; it has HIERARCHY, then MOTION")
     joints = _read_joints(head.partition("HIERARCHY")[2], path)
-    told = re.match(r"\s*Frames:\s*(\d{1,9})\s+Frame Time:[^\S\n]*(\S+)[^\S\n]*(?:\n|$)", tail[0])
-    seconds = _numbers([told[2]], path, "Frame Time")[0] if told else 0
-    if not told or seconds <= 0:
+    header = re.match(r"\s*Frames:\s*(\d{1,9})\s+Frame Time:[^\S\n]*(\S+)[^\S\n]*(?:\n|$)", tail[0])
+    seconds = _numbers([header[2]], path, "Frame Time")[0] if header else 0
+    if not header or seconds <= 0:
         raise KpError(f"{path}: 'Frames: …' and 'Frame Time: …' must follow MOTION, both above 0; export it again")
-    rows = [line.split() for line in tail[0][told.end() :].splitlines() if line.strip()]
+    rows = [line.split() for line in tail[0][header.end() :].splitlines() if line.strip()]
     wanted = sum(len(joint.channels) for joint in joints)
-    if not 0 < int(told[1]) <= len(rows):  # some have one more than they promise
-        raise KpError(f"{path}: promises {told[1]} frames and holds {len(rows)}; it may be cut short: copy it again")
+    if not 0 < int(header[1]) <= len(rows):  # some have one more than they promise
+        raise KpError(f"{path}: promises {header[1]} frames and holds {len(rows)}; it may be cut short: copy it again")
     for i, row in enumerate(rows):
         if len(row) != wanted:
             raise KpError(
@@ -134,36 +134,38 @@ def _numbers(words: list[str], path: Path, where: str) -> Float[np.ndarray, " n"
 
 def _read_joints(text: str, path: Path) -> list[Joint]:
     """The joints of a hierarchy, in the order of the file."""
-    told: list[dict] = []
+    joints: list[dict] = []
     stack: list[int] = []
     for line in re.sub(r"([{}])", r"\n\1\n", text).splitlines():
         match line.split():
             case []:
                 continue
-            case ["ROOT" | "JOINT" as kind, *name] if name and bool(stack) == (kind == "JOINT") and (stack or not told):
-                told.append(dict(name=" ".join(name), parent=stack[-1] if stack else -1, channels=()))
+            case ["ROOT" | "JOINT" as kind, *name] if (
+                name and bool(stack) == (kind == "JOINT") and (stack or not joints)
+            ):
+                joints.append(dict(name=" ".join(name), parent=stack[-1] if stack else -1, channels=()))
             case ["End", *_] if stack:
-                told.append(dict(name=f"{told[stack[-1]]['name']}_end", parent=stack[-1], channels=()))
-            case ["{"] if told:
-                stack.append(len(told) - 1)
+                joints.append(dict(name=f"{joints[stack[-1]]['name']}_end", parent=stack[-1], channels=()))
+            case ["{"] if joints:
+                stack.append(len(joints) - 1)
             case ["}"] if stack:
                 stack.pop()
             case ["OFFSET", x, y, z] if stack:
-                told[stack[-1]]["offset"] = _numbers([x, y, z], path, f"the OFFSET of {told[stack[-1]]['name']!r}")
+                joints[stack[-1]]["offset"] = _numbers([x, y, z], path, f"the OFFSET of {joints[stack[-1]]['name']!r}")
             case ["CHANNELS", count, *channels] if (
                 stack and set(channels) <= CHANNELS and count == str(len(set(channels)))
             ):
-                told[stack[-1]]["channels"] = tuple(channels)
-            case ["ROOT", *_] if told and not stack:
+                joints[stack[-1]]["channels"] = tuple(channels)
+            case ["ROOT", *_] if joints and not stack:
                 raise KpError(f"{path}: holds more than one ROOT; export one subject a file")
             case _:
                 raise KpError(f"{path}: the hierarchy breaks at '{line.strip()[:60]}'; export it again")
-    bare = next((joint["name"] for joint in told if "offset" not in joint), None)
-    if stack or bare or not told:
+    bare = next((joint["name"] for joint in joints if "offset" not in joint), None)
+    if stack or bare or not joints:
         raise KpError(
             f"{path}: the hierarchy is not whole{f', joint {bare!r} has no OFFSET' if bare else ''}; export it again"
         )
-    return [Joint(**joint) for joint in told]
+    return [Joint(**joint) for joint in joints]
 
 
 def plain(name: str) -> str:
@@ -175,16 +177,16 @@ def own_joints(take: Take) -> tuple[list[int], tuple[tuple[str, str], ...]]:
     """(numbers of the joints that lie apart from their parents, the edges between their names), for a topology of the
     file's own.
     """
-    kept, edges = [], []
+    numbers, edges = [], []
     for i, joint in enumerate(take.joints):
-        apart = (
+        distinct = (
             joint.parent < 0 or np.abs(joint.offset).max() > 0 or any(c.endswith("position") for c in joint.channels)
         )
-        if apart:
-            above = next((above for above in take.above(i) if above in kept), None)
+        if distinct:
+            above = next((above for above in take.above(i) if above in numbers), None)
             edges += [] if above is None else [(take.joints[above].name, joint.name)]
-            kept.append(i)
-    return kept, tuple(edges)
+            numbers.append(i)
+    return numbers, tuple(edges)
 
 
 def body_joints(take: Take) -> dict[str, list[int]] | None:
@@ -196,21 +198,24 @@ def body_joints(take: Take) -> dict[str, list[int]] | None:
     """
     points = take.positions(np.array([0]))[0]
     bones = np.linalg.norm(points - points[[max(joint.parent, 0) for joint in take.joints]], axis=1)
-    apart = np.flatnonzero(bones > SHORT * np.ptp(points, 0).max())
-    place = {plain(take.joints[i].name): int(i) for i in apart[::-1]}
-    found = {joint: next((place[w] for w in words if w in place), None) for joint, words in MIDDLE.items()}
+    distinct = np.flatnonzero(bones > SHORT * np.ptp(points, 0).max())
+    place = {plain(take.joints[i].name): int(i) for i in distinct[::-1]}
+    numbers = {joint: next((place[w] for w in words if w in place), None) for joint, words in MIDDLE.items()}
     for side in ("left", "right"):
         for joint, words in SIDES.items():
-            found[f"{side}_{joint}"] = next((place[side + w] for w in words if side + w in place), None)
-    if None in found.values():
+            numbers[f"{side}_{joint}"] = next((place[side + w] for w in words if side + w in place), None)
+    if None in numbers.values():
         return None
-    hips, neck = [found["left_hip"], found["right_hip"]], found["neck"]
-    far = lambda i, point: np.linalg.norm(points[i] - point)
+    hips, neck = [numbers["left_hip"], numbers["right_hip"]], numbers["neck"]
+
+    def far(i, point):
+        return np.linalg.norm(points[i] - point)
+
     back = [i for i in take.above(neck) if i not in take.above(hips[0])]
     if not back:
         return None
-    found["spine"] = min(back, key=lambda i: abs(far(i, points[hips].mean(0)) - far(i, points[neck])))
-    return {joint: hips if joint == "pelvis" else [found[joint]] for joint in BODY.joints}
+    numbers["spine"] = min(back, key=lambda i: abs(far(i, points[hips].mean(0)) - far(i, points[neck])))
+    return {joint: hips if joint == "pelvis" else [numbers[joint]] for joint in BODY.joints}
 
 
 def unit(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
@@ -247,7 +252,10 @@ def film(
     above = np.cross(towards, right)
     height = np.quantile(np.ptp(centred, 1).max(1), 0.95)
     distance = chance.uniform(*DISTANCE, (count, 1)) * max(height, 1e-9)
-    along = lambda axis: np.einsum("nkc,nc->nk", centred, axis)
+
+    def along(axis):
+        return np.einsum("nkc,nc->nk", centred, axis)
+
     nearer = distance / (distance - along(towards))
     return np.stack([along(right) * nearer, -along(above) * nearer], -1)
 
@@ -271,8 +279,8 @@ def poses_of(path: Path) -> tuple[Float[np.ndarray, "n k 2"], tuple[str, ...], t
         up = np.eye(3)[np.abs(rise).argmax()] * np.sign(rise[np.abs(rise).argmax()])
         sides = (BODY.index("left_hip"), BODY.index("right_hip"))
     else:
-        kept, edges = own_joints(take)
-        joints, points = tuple(names[i] for i in kept), points[:, kept]
+        numbers, edges = own_joints(take)
+        joints, points = tuple(names[i] for i in numbers), points[:, numbers]
         sides = next(
             (
                 (i, joints.index(other))

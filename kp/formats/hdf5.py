@@ -40,15 +40,22 @@ def read_columns(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n
             columns = _plain(table["table"].attrs["values_block_0_kind"])
         else:
             values, levels = table["block0_values"][:], range(int(table.attrs["block0_items_nlevels"]))
-            level = lambda i: table[f"block0_items_level{i}"]
+
+            def level(i):
+                return table[f"block0_items_level{i}"]
+
             names = [bytes(level(i).attrs["name"]).decode() for i in levels]
             columns = list(zip(*(level(i)[:][table[f"block0_items_label{i}"][:]] for i in levels), strict=True))
-    text = lambda value: value.decode() if isinstance(value, bytes) else str(value)
-    told = [dict(zip(names, map(text, column), strict=True)) for column in columns]
+
+    def text(value):
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+    labels = [dict(zip(names, map(text, column), strict=True)) for column in columns]
     with np.errstate(invalid="ignore"):  # numbers of a damaged kind become NaN
         values = np.asarray(values, float)
-    if values.shape[1:] != (len(told),):
+    if values.shape[1:] != (len(labels),):
         raise KpError(
-            f"{path}: {len(told)} columns are named, but the table has {values.shape[1:]}; DeepLabCut's hold numbers only"
+            f"{path}: {len(labels)} columns are named, but the table has {values.shape[1:]}; DeepLabCut's hold numbers "
+            "only"
         )
-    return told, values
+    return labels, values

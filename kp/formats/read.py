@@ -1,8 +1,8 @@
 """Poses from the files that other tools write: points in pixels of any images, with the names of their joints.
 
 SLEAP and NWB are read by sleap-io. kp reads the rest itself: its own CSV and NPZ, motion capture (BVH), and
-DeepLabCut's and COCO's files, since sleap-io leaves out every frame whose image is not at hand, and pandas executes what
-an HDF5 file says (kp/formats/hdf5.py).
+DeepLabCut's and COCO's files, since sleap-io leaves out every frame whose image is not at hand, and pandas executes
+what an HDF5 file says (kp/formats/hdf5.py).
 """
 
 import csv
@@ -25,8 +25,8 @@ FAR = 1_000_000  # pixels: no picture is as large
 
 @dataclass(frozen=True)
 class PoseFile:
-    """``keypoints`` (x, y) in pixels, NaN where a joint is not marked; ``edges`` between joints and ``mirror_pairs`` (left,
-    right), as far as the file declares them.
+    """``keypoints`` (x, y) in pixels, NaN where a joint is not marked; ``edges`` between joints and ``mirror_pairs``
+    (left, right), as far as the file declares them.
 
     ``sequence``: whether the poses were seen by one camera, so that their sizes can be compared.
     """
@@ -55,17 +55,18 @@ def read_pose_file(path: Path) -> PoseFile:
     if path.suffix.lower() not in readers:
         raise KpError(f"{path}: not a pose file that kp reads; it takes {', '.join(readers)}")
     try:
-        found = readers[path.suffix.lower()](path)
+        poses = readers[path.suffix.lower()](path)
     except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise KpError(f"{path}: not a readable pose file ({type(error).__name__}: {reason}); write it again") from error
-    if len(set(found.joints)) < len(found.joints) or not len(found.keypoints):
+    if len(set(poses.joints)) < len(poses.joints) or not len(poses.keypoints):
         raise KpError(
-            f"{path}: holds {len(found.keypoints)} poses of {len(found.joints)} joints; there must be poses, and joints must differ"
+            f"{path}: holds {len(poses.keypoints)} poses of {len(poses.joints)} joints; there must be poses, and "
+            "joints must differ"
         )
-    if (np.abs(found.keypoints) > FAR).any():  # not NaN: those are joints that are not marked
+    if (np.abs(poses.keypoints) > FAR).any():  # not NaN: those are joints that are not marked
         raise KpError(f"{path}: holds coordinates beyond {FAR:,} pixels, or infinite ones; remove those poses")
-    return found
+    return poses
 
 
 def _read_npz(path: Path) -> PoseFile:
@@ -87,7 +88,8 @@ def _read_csv(path: Path) -> PoseFile:
     wanted = ["frame", "joint", "x", "y"]
     if not rows or rows[0][:4] != wanted:
         raise KpError(
-            f"{path}: first line is {','.join(rows[0][:5]) if rows else 'empty'}; expected frame,joint,x,y or DeepLabCut's 'scorer'"
+            f"{path}: first line is {','.join(rows[0][:5]) if rows else 'empty'}; expected frame,joint,x,y or "
+            "DeepLabCut's 'scorer'"
         )
     joints = tuple(dict.fromkeys(row[1] for row in rows[1:]))
     frames = {f: i for i, f in enumerate(dict.fromkeys(row[0] for row in rows[1:]))}
@@ -110,7 +112,10 @@ def _read_deeplabcut_rows(path: Path, rows: list[list[str]]) -> PoseFile:
     if "individuals" in head and len({head["individuals"][i] for i in columns.values()}) > 1:
         raise KpError(f"{path}: shows several individuals; kp reads one: write a file for each")
     joints = tuple(dict.fromkeys(joint for joint, _ in columns))
-    number = lambda text: float(text) if text else float("nan")
+
+    def number(text):
+        return float(text) if text else float("nan")
+
     keypoints = np.array(
         [[[number(row[columns[joint, what]]) for what in ("x", "y")] for joint in joints] for row in values]
     )
@@ -128,19 +133,24 @@ def _read_deeplabcut_h5(path: Path) -> PoseFile:
 
 
 def _read_coco(path: Path) -> PoseFile:
-    told = json.loads(path.read_text(encoding="utf-8"))
-    (category,) = [c for c in told["categories"] if c.get("keypoints")][:1] or [None]
+    content = json.loads(path.read_text(encoding="utf-8"))
+    (category,) = [c for c in content["categories"] if c.get("keypoints")][:1] or [None]
     if category is None:
         raise KpError(f"{path}: no category has keypoints; COCO's person_keypoints files do")
     joints = tuple(map(str, category["keypoints"]))
     edges = tuple((joints[a - 1], joints[b - 1]) for a, b in category.get("skeleton", []))
-    marked = [a["keypoints"] for a in told["annotations"] if a.get("keypoints") and a["category_id"] == category["id"]]
-    values = np.array(marked, float).reshape(len(marked), len(joints), 3)
+    annotations = [
+        a["keypoints"] for a in content["annotations"] if a.get("keypoints") and a["category_id"] == category["id"]
+    ]
+    values = np.array(annotations, float).reshape(len(annotations), len(joints), 3)
     return PoseFile(path, np.where(values[..., 2:] > 0, values[..., :2], np.nan), joints, edges, sequence=False)
 
 
 def _read_sleap(path: Path) -> PoseFile:
-    """What sleap-io reads: .slp, .nwb, SLEAP's analysis .h5. In a frame that a user labelled, predictions do not count."""
+    """What sleap-io reads: .slp, .nwb, SLEAP's analysis .h5.
+
+    In a frame that a user labelled, predictions do not count.
+    """
     sio = library("sleap_io", "formats", path)
     labels = sio.load_file(str(path), open_videos=False)
     skeleton = labels.skeleton
@@ -168,7 +178,7 @@ def _read_bvh(path: Path) -> PoseFile:
     return PoseFile(path, *poses_of(path))
 
 
-def choose_skeleton(found: PoseFile, named: Skeleton | None = None) -> Skeleton:
+def choose_skeleton(pose_file: PoseFile, named: Skeleton | None = None) -> Skeleton:
     """The topology of a pose file: the one ``named``; else a shipped one that has exactly these joints; else the file's
     own edges.
 
@@ -176,21 +186,25 @@ def choose_skeleton(found: PoseFile, named: Skeleton | None = None) -> Skeleton:
     the named one, or has no edges and fits no shipped one.
     """
     if named:
-        missing = [j for j in named.joints if j not in found.joints]
+        missing = [j for j in named.joints if j not in pose_file.joints]
         if missing:
             raise KpError(
-                f"{found.path}: has no joint '{missing[0]}' of the skeleton '{named.name}'; it has: {', '.join(found.joints)}"
+                f"{pose_file.path}: has no joint '{missing[0]}' of the skeleton '{named.name}'; it has: "
+                f"{', '.join(pose_file.joints)}"
             )
         return named
     for skeleton in SHIPPED:
-        if set(skeleton.joints) == set(found.joints):
+        if set(skeleton.joints) == set(pose_file.joints):
             return skeleton
-    if not found.edges:
+    if not pose_file.edges:
         raise KpError(
-            f"{found.path}: its {len(found.joints)} joints are those of no shipped skeleton, and it names no edges; declare a skeleton in "
+            f"{pose_file.path}: its {len(pose_file.joints)} joints are those of no shipped skeleton, and it names no "
+            "edges; declare a skeleton in "
             "a .json file (see data/hand/hand.json) and give it with --skeleton"
         )
     pairs = tuple(
-        (joint, other) for joint in found.joints if (other := mirror_name(joint)) in found.joints and other != joint
+        (joint, other)
+        for joint in pose_file.joints
+        if (other := mirror_name(joint)) in pose_file.joints and other != joint
     )
-    return Skeleton(found.path.stem, found.joints, found.edges, pairs)
+    return Skeleton(pose_file.path.stem, pose_file.joints, pose_file.edges, pairs)

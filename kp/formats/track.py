@@ -97,9 +97,8 @@ def write_deeplabcut_h5(track: Track, path: Path) -> None:
 
 
 def write_coco(track: Track, path: Path) -> None:
-    """COCO's keypoint annotations:
-
-    one image and one annotation a frame. Confidences: an extra field, ``keypoint_scores``.
+    """COCO's keypoint annotations: one image and one annotation a frame. Confidences: an extra field,
+    ``keypoint_scores``.
     """
     width, height = track.size
     images, annotations = [], []
@@ -141,8 +140,10 @@ def write_sleap(track: Track, path: Path) -> None:
     video = sio.Video(filename=str(track.video), open_backend=False)
     frames = []
     for t, (pose, sure) in enumerate(zip(track.keypoints, track.confidence, strict=True)):
-        found = sio.PredictedInstance.from_numpy(pose, point_scores=sure, score=float(sure.mean()), skeleton=skeleton)
-        frames.append(sio.LabeledFrame(video=video, frame_idx=t, instances=[found]))
+        instance = sio.PredictedInstance.from_numpy(
+            pose, point_scores=sure, score=float(sure.mean()), skeleton=skeleton
+        )
+        frames.append(sio.LabeledFrame(video=video, frame_idx=t, instances=[instance]))
     with atomic_write(path) as part:
         sio.save_slp(sio.Labels(frames), str(part))
 

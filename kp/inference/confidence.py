@@ -21,8 +21,8 @@ LEAST = 0.05  # % of the image size: smaller distances count as this one
 
 
 class Curve(NamedTuple):
-    """confidence = sigmoid(bias − mirror · log a − redrawn · log b), a and b the distances in % of the image size: to the
-    reading of the mirror image, and to that of the redrawn skeleton.
+    """confidence = sigmoid(bias − mirror · log a − redrawn · log b), a and b the distances in % of the image size: to
+    the reading of the mirror image, and to that of the redrawn skeleton.
     """
 
     bias: float
@@ -44,8 +44,8 @@ def confidence(distances: Float[Tensor, "*n 2"], curve: Curve) -> Float[Tensor, 
 
 
 def fit_curve(distances: Float[Tensor, "n 2"], errors: Float[Tensor, " n"], steps: int = 50) -> Curve:
-    """The curve of the greatest likelihood for joints with such distances between readings and such errors, both in % of
-    the image size.
+    """The curve of the greatest likelihood for joints with such distances between readings and such errors, both in %
+    of the image size.
 
     Logistic regression by Newton's method.
     """

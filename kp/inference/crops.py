@@ -94,7 +94,8 @@ def read_boxes(path: Path, count: int) -> Float[np.ndarray, "t 4"]:
                 raise KpError(f"{path}: line {number}: a box must have a finite place and a positive size")
             if frame in frames or not 0 <= frame < count:
                 raise KpError(
-                    f"{path}: line {number}: frame {frame} is given twice, or is none of the video's {count}; frames count from 0"
+                    f"{path}: line {number}: frame {frame} is given twice, or is none of the video's {count}; frames "
+                    "count from 0"
                 )
             frames.append(frame)
             boxes.append(box)

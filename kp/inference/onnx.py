@@ -85,11 +85,11 @@ def _write(net: nn.Module, inputs: dict[str, Tensor], output: str, path: Path) -
             verbose=False,
         )
     code = program.model_proto.SerializeToString()
-    (found,) = onnxruntime.InferenceSession(code).run(None, {name: x.numpy() for name, x in inputs.items()})
+    (output,) = onnxruntime.InferenceSession(code).run(None, {name: x.numpy() for name, x in inputs.items()})
     with torch.no_grad():
-        apart = (torch.from_numpy(found) - net(*inputs.values())).abs().max().item()
-    if not apart <= CLOSE:
-        raise KpError(f"{path}: the exported network differs from torch by {apart:.1e}; not written")
+        difference = (torch.from_numpy(output) - net(*inputs.values())).abs().max().item()
+    if not difference <= CLOSE:
+        raise KpError(f"{path}: the exported network differs from torch by {difference:.1e}; not written")
     with atomic_write(path) as part:
         part.write_bytes(code)
-    return apart
+    return difference

@@ -100,8 +100,9 @@ class Predictor:
         return joint_errors(self(images).keypoints, self.mirrored(images)).mean(1)
 
     def readings(self, images: Float[Tensor, "n 3 s s"]) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k 2"]]:
-        """(keypoints, distances): (x, y) in [-1, 1], the mean of the readings of each image and of its mirror image; and
-        the distances, in % of the image size, of the image's reading from its mirror image's and from the redrawn one's.
+        """(keypoints, distances): (x, y) in [-1, 1], the mean of the readings of each image and of its mirror image;
+        and the distances, in % of the image size, of the image's reading from its mirror image's and from the redrawn
+        one's.
 
         Left and right are resolved without labels (:func:`kp.skeletons.resolve_flips`): all readings agree on them.
         """
@@ -171,7 +172,8 @@ class Predictor:
         """
         if frames.shape[1] != frames.shape[2]:
             raise KpError(
-                f"{name}: {frames.shape[2]}×{frames.shape[1]} pixels; kp needs square frames with the subject centred: crop first"
+                f"{name}: {frames.shape[2]}×{frames.shape[1]} pixels; kp needs square frames with the subject centred: "
+                "crop first"
             )
         self.check_background(frames, name)
         keypoints, _ = self.with_confidence(to_images(torch.from_numpy(shrink(frames, self.size))))
@@ -181,12 +183,14 @@ class Predictor:
         """KpError, about ``name``, if frames show a background to a model that learnt from subjects on black."""
         if not self.model.config.data.background and (frames.max(-1) < DARK).mean() < BLACK_SHARE:
             raise KpError(
-                f"{name}: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background"
+                f"{name}: shows a background, but this model learnt from subjects on black; give --masks, or train "
+                "with --data.background"
             )
 
 
 def load(name: str | Path) -> Predictor:
-    """The published model called ``name``, or the one in a .safetensors file or run folder, ready to predict on the CPU.
+    """The published model called ``name``, or the one in a .safetensors file or run folder, ready to predict on the
+    CPU.
 
     ``kp.load("people")`` finds the 17 joints of ``kp.skeletons.BODY`` in people, ``kp.load("faces")`` the 68 landmarks
     of ``kp.skeletons.FACE`` in faces, both on black or before a background. A published name is never a folder: write

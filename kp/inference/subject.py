@@ -24,9 +24,9 @@ def find_boxes(path: Path, progress: bool = True) -> Float[np.ndarray, "t 4"]:
 
     The film is decoded once; its frames, made small, wait in a temporary file. A mixture of Gaussians learns the
     background (Zivkovic 2004, OpenCV's MOG2) from some of them in random order, so that no place counts as background
-    because someone stood there first; then each is compared with it. The largest region counts; a frame's box holds what
-    was found within five frames, but for outliers. Where nothing moves the last box stays. KpError if the film cannot be
-    read, or if nothing large enough is found in a fifth of the frames.
+    because someone stood there first; then each is compared with it. The largest region counts; a frame's box holds
+    what was found within five frames, but for outliers. Where nothing moves the last box stays. KpError if the film
+    cannot be read, or if nothing large enough is found in a fifth of the frames.
     """
     cv2 = library("cv2", "video", path)
     with tempfile.TemporaryFile() as spool:
@@ -38,7 +38,8 @@ def find_boxes(path: Path, progress: bool = True) -> Float[np.ndarray, "t 4"]:
         edges = np.stack([largest(model.apply(frame, learningRate=0) == 255, cv2) for frame in film])
     if np.isfinite(edges[:, 0]).mean() < SEEN:
         raise KpError(
-            f"{path}: nothing that moves is found in most frames; it takes a static camera and a moving subject: try --boxes"
+            f"{path}: nothing that moves is found in most frames; it takes a static camera and a moving subject: try "
+            "--boxes"
         )
     left, top, right, bottom = (
         _steady(edge, high) for edge, high in zip(edges.T, (False, False, True, True), strict=True)

@@ -1,4 +1,4 @@
-"""What a model sees of a film: one square a frame, around the subject. Decoded frame by frame: length costs no memory."""
+"""What a model sees of a film: one square a frame, around the subject. Length costs no memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,15 +77,16 @@ def look(
     """Find out how large a film (or picture) is and where its subject is: from its header, or with crop "subject" by
     decoding it once.
 
-    crop: "subject" finds what moves before a static camera, "frame" takes whole frames, "" takes square frames; boxes: a
-    CSV of boxes instead (:func:`kp.inference.crops.read_boxes`); masks: a film or picture of the same size, white where
-    the subject is. KpError names the file that cannot be read or does not fit.
+    crop: "subject" finds what moves before a static camera, "frame" takes whole frames, "" takes square frames; boxes:
+    a CSV of boxes instead (:func:`kp.inference.crops.read_boxes`); masks: a film or picture of the same size, white
+    where the subject is. KpError names the file that cannot be read or does not fit.
     """
     header = read_header(path)
     if masks and (of_masks := read_header(masks)) and (of_masks.size, of_masks.count) != (header.size, header.count):
         (width, height), size = of_masks.size, header.size
         raise KpError(
-            f"{masks}: {of_masks.count} frames of {width}×{height}, but {path} has {header.count} of {size[0]}×{size[1]}; make them equal"
+            f"{masks}: {of_masks.count} frames of {width}×{height}, but {path} has {header.count} of "
+            f"{size[0]}×{size[1]}; make them equal"
         )
     squares = choose_squares(path, header, crop, boxes, progress)
     return View(path, len(squares), header.size, float(header.rate), header.stretch, squares, masks)

@@ -56,7 +56,8 @@ def load_weights(path: Path) -> tuple[Model, nn.Module, dict[str, str]]:
     try:
         with safe_open(path, "pt") as file:
             notes = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise KpError(f"{path}: not a readable safetensors file ({error}); copy it again") from error
     config = notes.get("config")
@@ -66,7 +67,10 @@ def load_weights(path: Path) -> tuple[Model, nn.Module, dict[str, str]]:
         raise KpError(f"{path}: differs from its own checksum; copy it again")
     model = Model(from_json(config))
     first = nn.ModuleDict({"first_regressor": Model(from_json(config)).regressor})
-    parts_of = lambda names: {key: tensor for key, tensor in tensors.items() if key.split(".")[0] in names}
+
+    def parts_of(names):
+        return {key: tensor for key, tensor in tensors.items() if key.split(".")[0] in names}
+
     misfit = f"{path}: its weights do not fit its configuration; the file is damaged or of another version of kp"
     try:
         missing, unexpected = model.load_state_dict(parts_of(PARTS), strict=False)
@@ -79,8 +83,8 @@ def load_weights(path: Path) -> tuple[Model, nn.Module, dict[str, str]]:
 
 
 def save_checkpoint(saved: dict, path: Path) -> None:
-    """Write a state dict, whole or not at all. KpError if the disk is full or the folder cannot be written; then the old
-    file stays.
+    """Write a state dict, whole or not at all. KpError if the disk is full or the folder cannot be written; then the
+    old file stays.
     """
     with atomic_write(path) as part:
         try:

@@ -29,9 +29,8 @@ RANDOM_STAGES = (2, 2, 2)  # convolutions in each stage
 
 
 class PixelPyramid(nn.Module):
-    """The image at full, 1/2, 1/4 and 1/8 size (one level:
-
-    the image alone). No network: nothing borrowed from labelled images.
+    """The image at full, 1/2, 1/4 and 1/8 size (one level: the image alone). No network: nothing borrowed from labelled
+    images.
     """
 
     def __init__(self, levels: int = LEVELS):
@@ -309,7 +308,7 @@ def checked(
 
 
 def read_torchvision(path: Path, stages: tuple[int, ...]) -> Convolutions:
-    """features.N.weight and .bias, where N also counts the ReLU after each convolution and the pool after each stage."""
+    """features.N.weight and .bias; N also counts the ReLU after each convolution and the pool after each stage."""
     stored = read_torch(path)
     names = [
         f"features.{2 * i + stage}" for i, stage in enumerate(s for s, depth in enumerate(stages) for _ in range(depth))
@@ -327,12 +326,14 @@ def read_matconvnet(path: Path, stages: tuple[int, ...]) -> Convolutions:
         layers = loadmat(path, variable_names=["layers"], simplify_cells=True).get("layers", [])
     except Exception as error:  # scipy raises many kinds for damaged files
         raise KpError(f"{path}: not a readable MATLAB file ({type(error).__name__}); copy it again") from error
-    found = [layer["weights"] for layer in layers if layer["type"] == "conv"]
-    return [(channels_first(filters), torch.tensor(biases).flatten()) for filters, biases in found[: sum(stages)]]
+    convolutions = [layer["weights"] for layer in layers if layer["type"] == "conv"]
+    return [
+        (channels_first(filters), torch.tensor(biases).flatten()) for filters, biases in convolutions[: sum(stages)]
+    ]
 
 
 def read_lpips(path: Path, stages: tuple[int, ...]) -> Convolutions:
-    """VGG16_0: Conv_0, Conv_1, ..., each with kernel (h, w, inputs, outputs) and bias; a pickle, perhaps in an archive."""
+    """VGG16_0: Conv_0, Conv_1, …, each with kernel (h, w, inputs, outputs) and bias; a pickle, maybe in an archive."""
     try:
         if tarfile.is_tarfile(path):
             with tarfile.open(path) as archive:

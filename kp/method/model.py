@@ -124,8 +124,11 @@ def reading_loss(model: Model, read: Float[Tensor, "b k 2"], true: Float[Tensor,
     """
     if not model.config.method.flip_tolerant:
         return F.mse_loss(read, true)
-    apart = lambda target: ((read - target) ** 2).mean((1, 2))
-    return torch.minimum(apart(true), apart(true[:, model.skeleton.flip])).mean()
+
+    def distance(target):
+        return ((read - target) ** 2).mean((1, 2))
+
+    return torch.minimum(distance(true), distance(true[:, model.skeleton.flip])).mean()
 
 
 def regressor_loss(

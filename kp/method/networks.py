@@ -86,10 +86,7 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 
 class Picture(nn.Conv2d):
-    """The last convolution of Φ and Ψ, always in full precision:
-
-    what is faint in a picture must not be rounded away.
-    """
+    """The last convolution of Φ and Ψ, always in full precision: what is faint must not be rounded away."""
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
         with torch.autocast(x.device.type, enabled=False):
@@ -111,9 +108,8 @@ def marginal_soft_argmax(maps: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k 2
 
 
 def joint_soft_argmax(maps: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k 2"]:
-    """Maps → points (x, y) in (-1, 1):
-
-    one softmax over all cells, then the expectation of the cell centres. In float32 at least.
+    """Maps → points (x, y) in (-1, 1): one softmax over all cells, then the expectation of the cell centres. In float32
+    at least.
     """
     maps = at_least_float32(maps)
     share = maps.flatten(2).softmax(-1).view_as(maps)
@@ -148,7 +144,10 @@ class UNetRegressor(nn.Module):
     def __init__(self, joints: int, width: int = 16, channels: int = 1):
         super().__init__()
         w, norm = width, nn.InstanceNorm2d
-        pair = lambda a, b, k=3: nn.Sequential(block(a, b, k, 2, norm), block(b, b, 3, 1, norm))
+
+        def pair(a, b, k=3):
+            return nn.Sequential(block(a, b, k, 2, norm), block(b, b, 3, 1, norm))
+
         self.down = nn.ModuleList([pair(channels, w, 5), pair(w, 2 * w), pair(2 * w, 4 * w), pair(4 * w, 8 * w)])
         self.up = nn.ModuleList([block(12 * w, 4 * w, 3, 1, norm), block(6 * w, 4 * w, 3, 1, norm)])
         self.maps = nn.Conv2d(4 * w, joints, 1)
@@ -213,7 +212,9 @@ class Discriminator(nn.Module):
         self.scales = nn.ModuleList(patch_discriminator(width, channels, halvings) for _ in range(scales))
 
     def forward(self, skeleton: Float[Tensor, "b c s s"]) -> list[Tensor]:
-        size = lambda i: (skeleton.shape[-2] >> i, skeleton.shape[-1] >> i)
+        def size(i):
+            return (skeleton.shape[-2] >> i, skeleton.shape[-1] >> i)
+
         shrunk = [
             F.interpolate(skeleton, size(i), mode="bilinear", align_corners=False) if i else skeleton
             for i in range(len(self.scales))

@@ -27,8 +27,8 @@ def step(
 ) -> tuple[Pass, dict[str, Tensor]]:
     """One step on frame pairs (x, x') and unpaired poses p̄; returns the forward pass and the loss terms, unweighted.
 
-    optimizers and rates: of "generator" (Φ and Ψ), "discriminator" (D) and "regressor" (η). exchange: the image pool, from
-    which D gets some of the y of earlier steps (:class:`ImagePool`). Images in [-1, 1], poses (x, y) in [-1, 1].
+    optimizers and rates: of "generator" (Φ and Ψ), "discriminator" (D) and "regressor" (η). exchange: the image pool,
+    from which D gets some of the y of earlier steps (:class:`ImagePool`). Images in [-1, 1], poses (x, y) in [-1, 1].
     """
     weights, device = model.config.loss, frame.device.type
     drawn = model.draw(poses)
@@ -67,7 +67,8 @@ def arithmetic(precision: str, device: str = "cpu") -> torch.autocast:
 
 
 def settle_precision(precision: str, device: str = "cpu") -> str:
-    """ "auto" → bfloat16 where the device computes in it, float32 where it would imitate it (ten times as slow on a CPU).
+    """ "auto" → bfloat16 where the device computes in it, float32 where it would imitate it (ten times as slow on a
+    CPU).
 
     Whoever asks for bfloat16 gets it, with a line on the terminal where it is imitated. device: cpu, cuda, cuda:1, …
     """

@@ -1,6 +1,5 @@
-"""Footage and poses before a training:
-
-what is there, what the crops keep of it, whether both agree, and what to change if not.
+"""Footage and poses before a training: what is there, what the crops keep of it, whether both agree, and what to change
+if not.
 """
 
 from dataclasses import dataclass
@@ -58,9 +57,12 @@ class Footage:
     def kept(self) -> float:
         """Share of the frames' area within the squares."""
         corner, (width, height) = self.squares.corner, self.size
-        overlap = lambda axis, length: np.clip(
-            np.minimum(corner[:, axis] + self.squares.side, length) - np.maximum(corner[:, axis], 0), 0, None
-        )
+
+        def overlap(axis, length):
+            return np.clip(
+                np.minimum(corner[:, axis] + self.squares.side, length) - np.maximum(corner[:, axis], 0), 0, None
+            )
+
         return float((overlap(0, width) * overlap(1, height)).mean() / (width * height))
 
     @property
@@ -99,11 +101,11 @@ class Footage:
         numbers, frames = self.samples
         outside, inside = [], []
         for (a, one), (b, other) in pairwise(zip(numbers, frames, strict=True)):
-            apart = np.abs(one.astype(int) - other).mean(2)
-            free = np.ones(apart.shape, bool)
+            difference = np.abs(one.astype(int) - other).mean(2)
+            free = np.ones(difference.shape, bool)
             for left, top, width, height in self.boxes[[a, b]].round().astype(int):
                 free[max(top, 0) : top + height, max(left, 0) : left + width] = False
-            outside.append((apart[free] > CHANGE).mean() if free.any() else 0.0)
+            outside.append((difference[free] > CHANGE).mean() if free.any() else 0.0)
             inside.append(np.abs(self.squares.cut(one, a).astype(int) - self.squares.cut(other, a)).mean())
         return (float(np.median(outside)), float(np.median(inside))) if outside else (0.0, 0.0)
 
@@ -152,22 +154,23 @@ def outlines(poses: Float[np.ndarray, "n k 2"], size: int) -> Float[np.ndarray, 
 
 def upside_down(poses: Float[np.ndarray, "n k 2"], skeleton: Skeleton) -> bool:
     """Whether heads lie below feet in most poses (y points down); False for skeletons without such names."""
-    height = lambda words: [
-        poses[:, i, 1] for i, joint in enumerate(skeleton.joints) if any(w in joint.lower() for w in words)
-    ]
+
+    def height(words):
+        return [poses[:, i, 1] for i, joint in enumerate(skeleton.joints) if any(w in joint.lower() for w in words)]
+
     heads, feet = height(("head", "nose", "eye")), height(("ankle", "foot", "toe"))
     return bool(heads and feet and np.median(np.mean(heads, 0) - np.mean(feet, 0)) > 0)
 
 
-def advise(footage: list[Footage], found: PoseFile, skeleton: Skeleton, size: int, moving: bool) -> list[str]:
+def advise(footage: list[Footage], pose_file: PoseFile, skeleton: Skeleton, size: int, moving: bool) -> list[str]:
     """What to change before a training at ``size`` pixels, in plain words, the gravest first; empty if nothing is
     amiss.
 
     moving: whether the subject was found by its motion or by boxes (else whole frames are seen, and their background is
     not judged).
     """
-    poses = as_prior(found, skeleton, size, MARGIN)
-    told = [
+    poses = as_prior(pose_file, skeleton, size, MARGIN)
+    advice = [
         "The poses stand on their heads: y must point down, as pixels do. Turn them over, or the model will."
         * upside_down(poses, skeleton),
         *(
@@ -179,59 +182,64 @@ def advise(footage: list[Footage], found: PoseFile, skeleton: Skeleton, size: in
     ]
     frames = sum(-(-len(f.boxes) // f.every) for f in footage)
     if frames < FEW_FRAMES:
-        told.append(
-            f"{frames} frames are few: a model that starts from nothing wants thousands. Go on from published weights (--start)."
+        advice.append(
+            f"{frames} frames are few: a model that starts from nothing wants thousands. Go on from published weights "
+            "(--start)."
         )
     if len(poses) < FEW_POSES:
-        told.append(
+        advice.append(
             f"{len(poses)} poses are few: in the book's ablations 500 were enough and 50 were not. Add poses of anyone."
         )
-    return [words for words in told if words]
+    return [words for words in advice if words]
 
 
 def compare(here: Extent, there: Extent) -> list[str]:
     """Where subjects (``here``) and poses (``there``) differ in their squares: way up, shape, size, place."""
-    told, (x, y) = [], np.subtract(here.middle, there.middle)
+    advice, (x, y) = [], np.subtract(here.middle, there.middle)
     shapes = f"height/width {here.shape:.2f}, poses {there.shape:.2f}"
     if here.shape < 1 / 1.1 and there.shape > 1.1:
-        told.append(f"Subjects lie and poses stand ({shapes}): turn the videos, or the poses, by 90°.")
+        advice.append(f"Subjects lie and poses stand ({shapes}): turn the videos, or the poses, by 90°.")
     elif max(here.shape / there.shape, there.shape / here.shape) > SHAPE:
-        told.append(
+        advice.append(
             f"Subjects have another shape than poses ({shapes}): are these like movements, seen from the same side?"
         )
     if max(here.size / there.size, there.size / here.size) > SCALE:
-        told.append(
-            f"Subjects fill {here.size:.0%} of their squares, poses {there.size:.0%}: cut videos in which the subject comes nearer."
+        advice.append(
+            f"Subjects fill {here.size:.0%} of their squares, poses {there.size:.0%}: cut videos in which the subject "
+            "comes nearer."
         )
     if max(abs(x), abs(y)) > PLACE:
-        told.append(
+        advice.append(
             f"Subjects lie {x:+.0%} of the square to the right of the poses and {y:+.0%} below them: check the boxes."
         )
-    return told
+    return advice
 
 
 def judge(footage: Footage, size: int, moving: bool) -> list[str]:
     """What to change about one video."""
-    told, (background, change) = [], footage.changes()
+    advice, (background, change) = [], footage.changes()
     if moving and background > UNSTEADY:
-        told.append(
-            f"{background:.0%} of the background changes: does the camera move? Masks from motion will fail; take --no-masks."
+        advice.append(
+            f"{background:.0%} of the background changes: does the camera move? Masks from motion will fail; take "
+            "--no-masks."
         )
     if change < STILL:
-        told.append("hardly anything moves, and the method learns from motion: leave it out.")
+        advice.append("hardly anything moves, and the method learns from motion: leave it out.")
     if moving and footage.moves > MOVES:
-        told.append(
-            f"the subject goes {footage.moves:.0%} of its square within a clip: film wider or faster, or take a smaller --every."
+        advice.append(
+            f"the subject goes {footage.moves:.0%} of its square within a clip: film wider or faster, or take a "
+            "smaller --every."
         )
     if moving and footage.cut > CUT:
-        told.append(
-            f"up to {footage.cut:.0%} of the subject are cut off: its clip's square stands still. Take a smaller --every."
+        advice.append(
+            f"up to {footage.cut:.0%} of the subject are cut off: its clip's square stands still. Take a smaller "
+            "--every."
         )
     if footage.squares.side < size:
-        told.append(f"squares of {footage.squares.side} pixels are enlarged to {size}: take larger footage.")
+        advice.append(f"squares of {footage.squares.side} pixels are enlarged to {size}: take larger footage.")
     if not footage.clips:
-        told.append(f"too short: a clip needs {LENGTH // 2} frames. Leave it out, or take a smaller --every.")
-    return told
+        advice.append(f"too short: a clip needs {LENGTH // 2} frames. Leave it out, or take a smaller --every.")
+    return advice
 
 
 def as_table(footage: list[Footage], moving: bool) -> list[str]:
@@ -240,21 +248,25 @@ def as_table(footage: list[Footage], moving: bool) -> list[str]:
     for f in footage:
         inside, seconds = f.in_square[:, 2:].max(1), len(f.boxes) / f.rate
         lines.append(
-            f"{f.path.name}: {f.size[0]}×{f.size[1]}, {len(f.boxes)} frames, {f.rate:.3g} a second, {seconds:.1f} s → clips: {f.clips}"
+            f"{f.path.name}: {f.size[0]}×{f.size[1]}, {len(f.boxes)} frames, {f.rate:.3g} a second, {seconds:.1f} s → "
+            f"clips: {f.clips}"
         )
-        kept = f"  squares of {f.squares.side} pixels keep {f.kept:.0%} of the frame"
-        kept += f", {f.black:.0%} of them is black" if f.black >= 0.005 else ""
+        line = f"  squares of {f.squares.side} pixels keep {f.kept:.0%} of the frame"
+        line += f", {f.black:.0%} of them is black" if f.black >= 0.005 else ""
         if moving:
-            kept += f"; the subject fills {inside.min():.0%} to {inside.max():.0%} of them and goes {f.moves:.0%} of their side within a clip"
-        lines.append(kept)
+            line += (
+                f"; the subject fills {inside.min():.0%} to {inside.max():.0%} of them and goes {f.moves:.0%} of their "
+                "side within a clip"
+            )
+        lines.append(line)
     return lines
 
 
-def contact_sheet(footage: list[Footage], found: PoseFile, skeleton: Skeleton, size: int) -> Figure:
+def contact_sheet(footage: list[Footage], pose_file: PoseFile, skeleton: Skeleton, size: int) -> Figure:
     """The contact sheet: of each video a frame with its square, and crops as a model of ``size`` pixels sees them;
     poses as large.
     """
-    poses = torch.from_numpy(as_prior(found, skeleton, size, MARGIN))
+    poses = torch.from_numpy(as_prior(pose_file, skeleton, size, MARGIN))
     chosen = from_pixels(poses[torch.linspace(0, len(poses) - 1, SAMPLES + 1).long()], size)
     rows = []
     for f in footage:

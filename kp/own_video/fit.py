@@ -67,13 +67,13 @@ def find_poses(name: str) -> Path:
     return installed if installed.is_file() else cloned
 
 
-def open_fit(asked: Fit, out: Path) -> None:
+def open_fit(settings: Fit, out: Path) -> None:
     """Make ``out`` the folder of this fit; more steps than before are welcome.
 
     KpError if it holds what another fit made, a fit of other films, or other files, or if it cannot be written.
     """
-    films = [str(path) for path in find_videos(list(asked.videos))]
-    record = json.loads(json.dumps(asdict(asked), default=str)) | {"films": films}
+    films = [str(path) for path in find_videos(list(settings.videos))]
+    record = json.loads(json.dumps(asdict(settings), default=str)) | {"films": films}
     path = out / "fit.json"
     if path.is_file():
         try:
@@ -102,14 +102,16 @@ def open_fit(asked: Fit, out: Path) -> None:
 
 
 def skeleton_of(videos: Path) -> str:
-    """What ``data.skeleton`` must be for a video set of ``kp prepare``: its own skeleton.json, or a shipped topology's name."""
+    """What ``data.skeleton`` must be for a video set of ``kp prepare``: its own skeleton.json, or a shipped topology's
+    name.
+    """
     own, prior = videos / "skeleton.json", videos / "priors/own.npz"
     if own.is_file():
         return str(own)
     return skeleton_with([str(name) for name in read_npz(prior, ("joint_names",))["joint_names"]], prior).name
 
 
-def choose_config(asked: Fit, out: Path, start: Predictor | None = None) -> Config:
+def choose_config(settings: Fit, out: Path, start: Predictor | None = None) -> Config:
     """The study preset, or ``start``'s networks, for the video set in RUN/set and its masks, if it shall have any.
 
     KpError if ``start`` finds other joints than the poses have.
@@ -117,23 +119,24 @@ def choose_config(asked: Fit, out: Path, start: Predictor | None = None) -> Conf
     name = skeleton_of(out / "set")
     if start and start.skeleton.joints != find_skeleton(name).joints:
         raise KpError(
-            f"--start {asked.start}: finds the joints of the skeleton '{start.skeleton.name}', but {asked.poses} holds others; "
+            f"--start {settings.start}: finds the joints of the skeleton '{start.skeleton.name}', but {settings.poses} "
+            "holds others; "
             "leave --start out, or give poses of that skeleton"
         )
     base = of_dataset(study(), "faces") if name == FACE.name else study()
     return base.but(
-        seed=asked.seed,
+        seed=settings.seed,
         network=start.model.config.network if start else base.network,
         **{
             "data.videos": out / "set",
             "data.prior": "own",
-            "data.background": not asked.masks,
-            "data.masks": out / "masks" if asked.masks else None,
-            "data.size": start.size if start else asked.size,
+            "data.background": not settings.masks,
+            "data.masks": out / "masks" if settings.masks else None,
+            "data.size": start.size if start else settings.size,
             "data.skeleton": name,
             "data.move": True,  # cameras are tilted, crops off the middle
-            "optimizer.steps": asked.steps,
-            "optimizer.pretrain_steps": asked.pretrain_steps,
+            "optimizer.steps": settings.steps,
+            "optimizer.pretrain_steps": settings.pretrain_steps,
         },
     )
 
@@ -147,18 +150,18 @@ def fit(
 ) -> Predictor:
     """Train a model on ordinary videos of one subject, as ``kp fit`` does; returns the model, which ``out`` keeps.
 
-    videos: films, or folders of films. poses: "people", "faces", or a file of poses of other subjects. settings: further
-    fields of :class:`Fit`, such as crop="subject" or steps=2000. Called again, it goes on where it was stopped. KpError
-    names the file or the setting that does not fit.
+    videos: films, or folders of films. poses: "people", "faces", or a file of poses of other subjects. settings:
+    further fields of :class:`Fit`, such as crop="subject" or steps=2000. Called again, it goes on where it was stopped.
+    KpError names the file or the setting that does not fit.
     """
     films = [videos] if isinstance(videos, str | Path) else videos
-    asked = Fit(tuple(Path(film).absolute() for film in films), find_poses(str(poses)).absolute(), **settings)
+    record = Fit(tuple(Path(film).absolute() for film in films), find_poses(str(poses)).absolute(), **settings)
     with Monitor(Path(out)) as monitor:
-        return fit_stages(asked, Path(out), device, monitor)
+        return fit_stages(record, Path(out), device, monitor)
 
 
 def fit_stages(
-    asked: Fit, out: Path, device: str = "cpu", on_step: Callable[[State, Clips, Poses], None] | None = None
+    settings: Fit, out: Path, device: str = "cpu", on_step: Callable[[State, Clips, Poses], None] | None = None
 ) -> Predictor:
     """Run the stages that are not done yet; returns the model that RUN/model.safetensors holds.
 
@@ -166,20 +169,20 @@ def fit_stages(
     the setting that does not fit.
     """
     model = out / "model.safetensors"
-    start = load(asked.start) if asked.start else None
-    open_fit(asked, out)
+    start = load(settings.start) if settings.start else None
+    open_fit(settings, out)
     if not (out / "set").is_dir():
-        named = find_skeleton(asked.skeleton) if asked.skeleton else None
-        size = 2 * (start.size if start else asked.size)
-        films = find_videos(list(asked.videos))
-        prepare(films, asked.poses, out / "set", named, size, asked.crop, asked.boxes, asked.every)
-    config = choose_config(asked, out, start)
-    if asked.masks and not (out / "masks").is_dir():
-        write_masks(out / "set", out / "masks", config.data.size, asked.mask_steps, asked.seed, device)
+        named = find_skeleton(settings.skeleton) if settings.skeleton else None
+        size = 2 * (start.size if start else settings.size)
+        films = find_videos(list(settings.videos))
+        prepare(films, settings.poses, out / "set", named, size, settings.crop, settings.boxes, settings.every)
+    config = choose_config(settings, out, start)
+    if settings.masks and not (out / "masks").is_dir():
+        write_masks(out / "set", out / "masks", config.data.size, settings.mask_steps, settings.seed, device)
     if not model.is_file():
         weights = (start.model, start.first_regressor) if start else None
         trained = train(config, out, device=device, start=weights, on_step=on_step).predictor()
-        (student_of(trained, config, asked.student_steps, device) if asked.masks else trained).save(model)
+        (student_of(trained, config, settings.student_steps, device) if settings.masks else trained).save(model)
     return load(model)
 
 

@@ -53,7 +53,8 @@ def train_foreground(
     share = torch.stack([m.float().mean() for m in targets]).mean().item()
     if share < LEAST:
         raise KpError(
-            f"only {100 * share:.2f} % of the pixels ever move; masks from motion need a static camera and a moving subject"
+            f"only {100 * share:.2f} % of the pixels ever move; masks from motion need a static camera and a moving "
+            "subject"
         )
     names = ("what moves", "the subject") if progress else ("", "")
     first = _fit(clips, targets, steps, seed, width, names[0], device)
@@ -72,7 +73,9 @@ def _fit(
         target = torch.stack([targets[c][t] for c, t in zip(clip, moments, strict=True)])[:, None].float()
         return F.binary_cross_entropy_with_logits(net(frames_at(clips, clip, moments).to(device)), target.to(device))
 
-    make = lambda: Encoder(width, 3, 1).to(memory_format=torch.channels_last)
+    def make():
+        return Encoder(width, 3, 1).to(memory_format=torch.channels_last)
+
     return teach_fresh(make, loss, replace(PROBE, steps=steps), seed, name, device).cpu()
 
 

@@ -1,4 +1,4 @@
-"""Ordinary films and a file of poses → a video set that kp trains on: square clips around the subject, and its prior."""
+"""Films and a file of poses → a video set that kp trains on: square clips around the subject, and its prior."""
 
 import csv
 import json
@@ -21,8 +21,8 @@ LENGTH = 32  # frames of a clip: the square stands still, so the subject must no
 
 
 def still(squares: Squares, first: int, end: int) -> Squares:
-    """The mean of the squares of frames ``first`` to ``end``, for all of them: what stands still in the film stands still
-    in the clip.
+    """The mean of the squares of frames ``first`` to ``end``, for all of them: what stands still in the film stands
+    still in the clip.
     """
     corner = np.round(squares.corner[first:end].mean(0)).astype(int)
     return Squares(np.tile(corner, (end - first, 1)), squares.side)
@@ -52,7 +52,8 @@ def cut_clips(video: Path, out: Path, number: int, size: int, crop: str, boxes: 
             clip = []
     if not names:
         raise KpError(
-            f"{video}: gives {-(-count // every)} frames, a clip needs {LENGTH // 2}; take a longer video or a smaller --every"
+            f"{video}: gives {-(-count // every)} frames, a clip needs {LENGTH // 2}; take a longer video or a smaller "
+            "--every"
         )
     return names
 
@@ -61,17 +62,17 @@ def write_prior(poses: Path, named: Skeleton | None, size: int, out: Path) -> tu
     """Write priors/own.npz and, for a skeleton that kp does not ship, skeleton.json below ``out``; returns (skeleton,
     complete poses).
     """
-    found = read_pose_file(poses)
-    skeleton = choose_skeleton(found, named)
-    keypoints = as_prior(found, skeleton, size, MARGIN)
+    pose_file = read_pose_file(poses)
+    skeleton = choose_skeleton(pose_file, named)
+    keypoints = as_prior(pose_file, skeleton, size, MARGIN)
     (out / "priors").mkdir(parents=True)
     source = np.full(len(keypoints), poses.stem)
     np.savez_compressed(
         out / "priors/own.npz", keypoints=keypoints, joint_names=skeleton.joints, frame_size=size, source=source
     )
     if skeleton not in SHIPPED:
-        told = asdict(skeleton) | {"regions": dict(skeleton.regions)}
-        (out / "skeleton.json").write_text(json.dumps(told, indent=1) + "\n")
+        record = asdict(skeleton) | {"regions": dict(skeleton.regions)}
+        (out / "skeleton.json").write_text(json.dumps(record, indent=1) + "\n")
     return skeleton, len(keypoints)
 
 
@@ -110,7 +111,7 @@ def prepare(
 BODY_MARGIN = 1.1  # a subject's outline is about so much larger than the box around its joints
 
 
-def as_prior(found: PoseFile, skeleton: Skeleton, size: int, margin: float) -> Float[np.ndarray, "n k 2"]:
+def as_prior(pose_file: PoseFile, skeleton: Skeleton, size: int, margin: float) -> Float[np.ndarray, "n k 2"]:
     """Complete poses of the skeleton's joints, as pixel indices of squares of ``size`` pixels that surround the subject
     as crops do.
 
@@ -118,17 +119,18 @@ def as_prior(found: PoseFile, skeleton: Skeleton, size: int, margin: float) -> F
     Poses of one video share one side, as its crops would; poses of unrelated images have one each. KpError if no pose
     is complete.
     """
-    order = [found.joints.index(j) for j in skeleton.joints]
-    poses = found.keypoints[:, order]
+    order = [pose_file.joints.index(j) for j in skeleton.joints]
+    poses = pose_file.keypoints[:, order]
     poses = poses[np.isfinite(poses).all((1, 2))]
     if not len(poses):
         raise KpError(
-            f"{found.path}: none of its {len(found.keypoints)} poses has all joints of the skeleton '{skeleton.name}'"
+            f"{pose_file.path}: none of its {len(pose_file.keypoints)} poses has all joints of the skeleton "
+            f"'{skeleton.name}'"
         )
     low, span = poses.min(1), np.ptp(poses, 1)
     if (span.max(1) == 0).any():
-        raise KpError(f"{found.path}: in {(span.max(1) == 0).sum()} poses all joints lie in one point; remove them")
-    if found.sequence:
+        raise KpError(f"{pose_file.path}: in {(span.max(1) == 0).sum()} poses all joints lie in one point; remove them")
+    if pose_file.sequence:
         side = np.full(len(poses), float(around(np.concatenate([low, span], 1), margin * BODY_MARGIN).side))
     else:
         side = span.max(1) * margin * BODY_MARGIN

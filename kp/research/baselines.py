@@ -47,9 +47,8 @@ def truth_at(truth: Float[Tensor, "c t k 2"], where: list[tuple[int, int]]) -> F
 
 @torch.no_grad()
 def read(net: nn.Module, images: Float[Tensor, "n 3 s s"], batch: int = 64) -> Float[Tensor, "n k 2"]:
-    """What ``net`` (a Model, or one trained here) reads from images in [-1, 1]:
-
-    points (x, y) in [-1, 1]. Leaves it in eval mode.
+    """What ``net`` (a Model, or one trained here) reads from images in [-1, 1]: points (x, y) in [-1, 1]. Leaves it in
+    eval mode.
     """
     net.eval()
     return torch.cat([net(x) for x in images.split(batch)])
@@ -76,7 +75,8 @@ def train_supervised(
     lengths = [len(frames) for frames in clips.frames]
     if lengths != [truth.shape[1]] * len(truth):
         raise KpError(
-            f"{len(lengths)} clips of {sorted(set(lengths))} frames, the truth has {len(truth)} of {truth.shape[1]}; make them equal"
+            f"{len(lengths)} clips of {sorted(set(lengths))} frames, the truth has {len(truth)} of {truth.shape[1]}; "
+            "make them equal"
         )
     where = labelled_frames(clips, labelled, config.seed)
     generator = torch.Generator().manual_seed(config.seed)
@@ -99,15 +99,15 @@ def gaussian_maps(points: Float[Tensor, "b p 2"], size: int) -> Float[Tensor, "b
     The official code leaves out the 2.
     """
     grid = torch.linspace(-1, 1, size, device=points.device, dtype=points.dtype)
-    near = lambda x: torch.exp(-((x[..., None] - grid) ** 2) / (2 * (SPREAD * 2 / (size - 1)) ** 2))
+
+    def near(x):
+        return torch.exp(-((x[..., None] - grid) ** 2) / (2 * (SPREAD * 2 / (size - 1)) ** 2))
+
     return near(points[..., 1])[..., :, None] * near(points[..., 0])[..., None, :]
 
 
 class Detector(nn.Module):
-    """IMM's image → unnamed points, (b, 3, s, s) → (b, p, 2) in [-1, 1]:
-
-    trunk, s/8 × s/8 maps, marginal soft-argmax.
-    """
+    """IMM's image → unnamed points, (b, 3, s, s) → (b, p, 2) in [-1, 1]: trunk, maps at s/8, marginal soft-argmax."""
 
     def __init__(self, points: int, width: int):
         super().__init__()
@@ -126,7 +126,10 @@ class Imm(nn.Module):
     def __init__(self, points: int, width: int):
         super().__init__()
         w = 8 * width
-        rise = lambda a, b: nn.Sequential(block(a, b), block(b, b), nn.Upsample(scale_factor=2, mode="bilinear"))
+
+        def rise(a, b):
+            return nn.Sequential(block(a, b), block(b, b), nn.Upsample(scale_factor=2, mode="bilinear"))
+
         self.detector = Detector(points, width)
         self.appearance = trunk(3, w, width)
         self.painter = nn.Sequential(

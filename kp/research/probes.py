@@ -20,10 +20,7 @@ from kp.training.optim import PROBE, teach_fresh
 
 
 def small_network(channels: int, outputs: int) -> nn.Sequential:
-    """Four convolutions of stride 2, the mean over the picture, one linear layer:
-
-    (n, channels, s, s) → (n, outputs).
-    """
+    """Four convolutions of stride 2, the mean over the picture, a linear layer: (n, channels, s, s) → (n, outputs)."""
     layers: list[nn.Module] = []
     for inputs, width in ((channels, 16), (16, 32), (32, 64), (64, 64)):
         layers += [nn.Conv2d(inputs, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
@@ -126,7 +123,9 @@ def painted_r2(
         light = colour.mean(1, keepdim=True)
         return light, colour - light
 
-    share = lambda a, b: (1 - ((a - b) ** 2).sum() / ((b - b.mean(0)) ** 2).sum().clamp_min(1e-12)).item()
+    def share(a, b):
+        return (1 - ((a - b) ** 2).sum() / ((b - b.mean(0)) ** 2).sum().clamp_min(1e-12)).item()
+
     return {name: share(a, b) for name, a, b in zip(("light", "hue"), at_joints(made), at_joints(images), strict=True)}
 
 
@@ -166,14 +165,20 @@ def decode_all(
 
 
 def disturbances(seed: int = 0) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Ways to damage a skeleton image faintly:
-
-    noise of several strengths (shares of full brightness), 8 and 4 bits, blur, clipping.
+    """Ways to damage a skeleton image faintly: noise of several strengths (shares of full brightness), 8 and 4 bits,
+    blur, clipping.
     """
     generator = torch.Generator().manual_seed(seed)
-    noise = lambda s: lambda y: y + 2 * s * torch.randn(y.shape, generator=generator)
-    rounded = lambda bits: lambda y: (((y + 1) / 2).clamp(0, 1) * (2**bits - 1)).round() / (2**bits - 1) * 2 - 1
-    blur = lambda y: F.avg_pool2d(F.pad(y, (1, 1, 1, 1), "replicate"), 3, 1)
+
+    def noise(s):
+        return lambda y: y + 2 * s * torch.randn(y.shape, generator=generator)
+
+    def rounded(bits):
+        return lambda y: (((y + 1) / 2).clamp(0, 1) * (2**bits - 1)).round() / (2**bits - 1) * 2 - 1
+
+    def blur(y):
+        return F.avg_pool2d(F.pad(y, (1, 1, 1, 1), "replicate"), 3, 1)
+
     ways = {f"noise {s:g}": noise(s) for s in (0.003, 0.01, 0.03, 0.1)}
     return {
         "nothing": lambda y: y,
@@ -197,24 +202,23 @@ def fragility(
     A hidden code breaks long before the skeleton does (Chu et al. 2017). Where Ψ reads y*, y is disturbed before η
     reads it.
     """
-    made, found = predictor(images), {}
+    made, scores = predictor(images), {}
     for name, disturb in disturbances(seed).items():
         y = disturb(made.skeleton)
         with torch.no_grad():
             keypoints = torch.cat([predictor.model.regressor(part) for part in y.split(64)])
             reads = predictor.model.decoder_input(y, predictor.model.draw(keypoints))
         painted = decode_all(predictor, reads, others)
-        found[name] = {
+        scores[name] = {
             "picture": F.mse_loss(painted, images).item(),
             "keypoints": (keypoints - true).norm(dim=-1).mean().item() * 50,
         }
-    return found
+    return scores
 
 
 def radial_spectrum(residual: Float[Tensor, "n 1 s s"]) -> Float[Tensor, " f"]:
-    """Mean power of pictures by spatial frequency:
-
-    1 to s/2 cycles across the picture, averaged over directions and pictures.
+    """Mean power of pictures by spatial frequency: 1 to s/2 cycles across the picture, averaged over directions and
+    pictures.
     """
     size = residual.shape[-1]
     power = torch.fft.fft2(residual[:, 0]).abs().square().mean(0) / size**2
@@ -224,9 +228,8 @@ def radial_spectrum(residual: Float[Tensor, "n 1 s s"]) -> Float[Tensor, " f"]:
 
 
 def capacity_bits(joints: int, size: int, precision: float) -> float:
-    """What ``joints`` points carry at most, each coordinate exact to ``precision`` pixels of ``size``:
-
-    2 K log₂(size / precision).
+    """What ``joints`` points carry at most, each coordinate exact to ``precision`` pixels of ``size``: 2 K log₂(size /
+    precision).
     """
     return 2 * joints * math.log2(size / precision)
 
@@ -250,13 +253,17 @@ def rebuild(
     It learns inputs → images, a small encoder-decoder with skips trained for ``steps`` batches of 16 with
     Adam and the one-cycle schedule. The same probe serves every representation, so its errors compare.
     """
-    fast = lambda x: x.contiguous(memory_format=torch.channels_last)
+
+    def fast(x):
+        return x.contiguous(memory_format=torch.channels_last)
 
     def loss(probe, generator):
         rows = torch.randint(len(inputs), (16,), generator=generator)
         return F.mse_loss(probe(fast(inputs[rows])), images[rows])
 
-    make = lambda: Encoder(width, inputs.shape[1], 3).to(memory_format=torch.channels_last)
+    def make():
+        return Encoder(width, inputs.shape[1], 3).to(memory_format=torch.channels_last)
+
     probe = teach_fresh(make, loss, replace(PROBE, steps=steps), seed)
     with torch.no_grad():
         return torch.cat([probe(x) for x in test_inputs.split(64)])

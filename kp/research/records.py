@@ -38,13 +38,13 @@ class Summary:
 
 def read_records(folder: Path) -> dict[str, dict[int, dict]]:
     """Records of a study: setting → seed → record. KpError if the folder holds none."""
-    found: dict[str, dict[int, dict]] = {}
+    records: dict[str, dict[int, dict]] = {}
     for path in sorted(folder.glob("*_seed*.json")):
         record = json.loads(path.read_text())
-        found.setdefault(record["setting"], {})[record["config"]["seed"]] = record
-    if not found:
+        records.setdefault(record["setting"], {})[record["config"]["seed"]] = record
+    if not records:
         raise KpError(f"{folder}: no records; make them with 'kp study', or restore them with 'git checkout'")
-    return found
+    return records
 
 
 def paired_interval(differences: np.ndarray, draws: int = 2000) -> tuple[float, float]:

@@ -36,7 +36,9 @@ WORK = Path("runs/study")  # and its subfolders for presets other than study; re
 
 
 def study_config(setting: str, preset: str, seed: int, steps: int, precision: str) -> Config:
-    """The configuration of one run: the preset, the study's steps and arithmetic, then the setting's departure from them."""
+    """The configuration of one run: the preset, the study's steps and arithmetic, then the setting's departure from
+    them.
+    """
     base = find_preset(preset)()
     _, change = find_ablation(setting)
     steps = steps or base.optimizer.steps
@@ -55,8 +57,9 @@ def record_path(out: Path, setting: str, seed: int) -> Path:
 def is_done(path: Path, config: Config) -> bool:
     """Whether ``path`` is a record of this configuration on these data; KpError if it is one of others.
 
-    A field that kp did not have when the record was made counts as having had its default. A record in another arithmetic
-    counts where ``config`` leaves it open ("auto"). One by another version of kp counts, with a word on the terminal.
+    A field that kp did not have when the record was made counts as having had its default. A record in another
+    arithmetic counts where ``config`` leaves it open ("auto"). One by another version of kp counts, with a word on the
+    terminal.
     """
     if not path.is_file():
         return False
@@ -145,7 +148,10 @@ def run_one(
         },
         "config": json.loads(to_json(config)),
         "data_checksum": data_checksum(config.data.videos),
-        "command": f"kp study {setting} --preset {preset} --seeds {config.seed} --steps {rates.steps} --precision {rates.precision}",
+        "command": (
+            f"kp study {setting} --preset {preset} --seeds {config.seed} --steps {rates.steps} --precision "
+            f"{rates.precision}"
+        ),
     }
     write_record(record_path(out, setting, config.seed), numbers)
     predictor.save(place / "weights" / f"{run}.safetensors")
@@ -221,5 +227,6 @@ def run_study(
                 bar.write(f"failed: {failed[-1]} (see {logs / failed[-1]}.log)")
     if failed:
         raise KpError(
-            f"{len(failed)} runs failed: {', '.join(sorted(failed))}; their logs are in {logs}; the same command tries them again"
+            f"{len(failed)} runs failed: {', '.join(sorted(failed))}; their logs are in {logs}; the same command tries "
+            "them again"
         )

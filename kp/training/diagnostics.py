@@ -105,8 +105,13 @@ def diagnose(state: State, probe: Probe) -> tuple[Diagnostics, Prediction]:
     """
     predictor = state.predictor()
     made = predictor(probe.frames)
-    near = lambda points: (points.norm(dim=-1) < CENTRE).float().mean().item()
-    wide = lambda points: points.std(0, correction=0).mean().item()
+
+    def near(points):
+        return (points.norm(dim=-1) < CENTRE).float().mean().item()
+
+    def wide(points):
+        return points.std(0, correction=0).mean().item()
+
     resolved = resolve_flips(made.keypoints, made.reference, predictor.skeleton)
     real = fake = None
     if state.config.loss.adversarial:
@@ -131,7 +136,10 @@ def diagnose(state: State, probe: Probe) -> tuple[Diagnostics, Prediction]:
 def judge(history: list[Diagnostics]) -> Verdict:
     """What the latest looks, averaged, mean. The worst thing is named first, with the remedy that it most often has."""
     last = history[-MEMORY:]
-    mean = lambda name: sum(getattr(signs, name) or 0 for signs in last) / len(last)
+
+    def mean(name):
+        return sum(getattr(signs, name) or 0 for signs in last) / len(last)
+
     spread, follows, flips, beyond = (
         mean("spread"),
         mean("follows"),
@@ -147,31 +155,36 @@ def judge(history: list[Diagnostics]) -> Verdict:
         verdict = Verdict(
             "wrong",
             f"Collapsed: the frames all get nearly the same pose (joints {where}).",
-            "clips in which the subject moves, and poses like those in them; 'kp check' shows both. If they are: a lower optimizer.lr, "
+            "clips in which the subject moves, and poses like those in them; 'kp check' shows both. If they are: a "
+            "lower optimizer.lr, "
             "or begin anew with another seed.",
         )
     elif follows < FOLLOWS:
         verdict = Verdict(
             "wrong",
             f"Poses do not follow the picture: shifted frames move them {follows:.2f} times as far.",
-            "masks, so that the subject stands on black (kp masks); crops whose size and place fit the prior's poses (kp check).",
+            "masks, so that the subject stands on black (kp masks); crops whose size and place fit the prior's poses "
+            "(kp check).",
         )
     elif (accuracy := mean("accuracy")) > ACCURACY and last[-1].accuracy is not None:
         verdict = Verdict(
             "doubtful",
             f"D tells {100 * accuracy:.0f} % of Φ's pictures from drawn poses: they do not look alike.",
-            "a prior of the same scale, place and view as the footage (kp check); or a lower optimizer.lr_discriminator.",
+            "a prior of the same scale, place and view as the footage (kp check); or a lower "
+            "optimizer.lr_discriminator.",
         )
     elif flips > FLIPS:
         verdict = Verdict(
             "doubtful",
             f"Left and right are exchanged in {100 * flips:.0f} % of the frames, as far as the redrawn poses tell.",
-            "a subject seen from one side only, and a prior seen from there too; --network.limbs sides draws the sides apart.",
+            "a subject seen from one side only, and a prior seen from there too; --network.limbs sides draws the sides "
+            "apart.",
         )
     else:
         verdict = Verdict(
             "well",
-            f"Poses follow the picture (shifted frames move them {follows:.2f} times as far) and differ from frame to frame "
+            f"Poses follow the picture (shifted frames move them {follows:.2f} times as far) and differ from frame to "
+            "frame "
             f"(spread {spread:.2f} of the prior's).",
         )
     if history[-1].step < EARLY:

@@ -1,13 +1,13 @@
 """What is taught by a trained model: a student that needs no masks, and a painter. Not in the paper; still no labels.
 
 The student: the teacher looks at clean images (people on black), the student at harder ones of the same frames (with
-their backgrounds, in changed colours, mirrored, and, if ``data.move``, turned, scaled and shifted). Masks are then needed
-for training only. Errors of the teacher that vary from frame to frame average out in the student; those that a person's
-every frame shares do not.
+their backgrounds, in changed colours, mirrored, and, if ``data.move``, turned, scaled and shifted). Masks are then
+needed for training only. Errors of the teacher that vary from frame to frame average out in the student; those that a
+person's every frame shares do not.
 
-The painter: the method trains Ψ only as far as Φ needs it, for its gradient. Here Φ and η stay as they are, and Ψ learns
-for as long as one likes from frame pairs in ever new colours, so that it must take them from x' and cannot know them from
-the people it was taught with.
+The painter: the method trains Ψ only as far as Φ needs it, for its gradient. Here Φ and η stay as they are, and Ψ
+learns for as long as one likes from frame pairs in ever new colours, so that it must take them from x' and cannot know
+them from the people it was taught with.
 """
 
 from copy import deepcopy
@@ -38,7 +38,8 @@ def check_labels(clips: Clips, labels: list[Float[Tensor, "_ k 2"]]) -> None:
     """KpError unless there is a pseudo-label for every frame of every clip."""
     if [len(frames) for frames in clips.frames] != [len(poses) for poses in labels]:
         raise KpError(
-            f"{len(clips)} clips and {len(labels)} lists of pseudo-labels do not fit frame by frame; label the same clips of the same set"
+            f"{len(clips)} clips and {len(labels)} lists of pseudo-labels do not fit frame by frame; label the same "
+            "clips of the same set"
         )
 
 
@@ -47,10 +48,10 @@ def train_student(
 ) -> Predictor:
     """Φ and η of the student: ‖η(Φ(x)) − p‖² + 0.1 ‖Φ(x) − β(p)‖², p being the teacher's keypoints of the same frame.
 
-    The second term keeps y a skeleton image. Both networks start as the teacher's; Ψ, which reads keypoints only, and η₀
-    are the teacher's own. config: sizes of the teacher; data, steps, batch, lr, seed of the student. clips: the frames as
-    the student sees them, in the order of ``labels``. Trains on ``device``, returns a model on the CPU. KpError if clips
-    and labels differ in length.
+    The second term keeps y a skeleton image. Both networks start as the teacher's; Ψ, which reads keypoints only, and
+    η₀ are the teacher's own. config: sizes of the teacher; data, steps, batch, lr, seed of the student. clips: the
+    frames as the student sees them, in the order of ``labels``. Trains on ``device``, returns a model on the CPU.
+    KpError if clips and labels differ in length.
     """
     check_labels(clips, labels)
     rates = config.optimizer
@@ -93,15 +94,16 @@ def train_painter(
 ) -> Predictor:
     """The teacher with a Ψ that goes on learning, on :func:`painting_loss` of Ψ(β(p), x') and x.
 
-    p: the teacher's keypoints of x, ``labels`` (:func:`pseudo_labels`). clips: the frames, in their order. rates: steps,
-    batch, lr, average, schedule, precision. Trains on ``device``, returns a model on the CPU. KpError if clips and labels
-    differ in length, or if the teacher's Ψ reads something else than redrawn keypoints and a second frame.
+    p: the teacher's keypoints of x, ``labels`` (:func:`pseudo_labels`). clips: the frames, in their order. rates:
+    steps, batch, lr, average, schedule, precision. Trains on ``device``, returns a model on the CPU. KpError if clips
+    and labels differ in length, or if the teacher's Ψ reads something else than redrawn keypoints and a second frame.
     """
     check_labels(clips, labels)
     method = teacher.model.config.method
     if method.decoder_reads != "keypoints" or not method.second_frame:
         raise KpError(
-            "this model's Ψ does not read redrawn keypoints and a second frame; take a model trained with the full method"
+            "this model's Ψ does not read redrawn keypoints and a second frame; take a model trained with the full "
+            "method"
         )
     generator = torch.Generator().manual_seed(seed)
     model = deepcopy(teacher.model).to(device)
@@ -148,6 +150,6 @@ def exchange_channels(
 
 
 def painting_loss(painted: Float[Tensor, "b 3 s s"], frame: Float[Tensor, "b 3 s s"]) -> Float[Tensor, ""]:
-    """Mean absolute difference of x̂ and x at full, 1/2, 1/4 and 1/8 size: absolute errors blur less than squared ones."""
+    """Mean absolute difference of x̂ and x at full, 1/2, 1/4 and 1/8 size: it blurs less than a squared one."""
     pyramid = PixelPyramid()
     return torch.stack([(a - b).abs().mean() for a, b in zip(pyramid(painted), pyramid(frame), strict=True)]).mean()

@@ -117,13 +117,14 @@ def open_run(config: Config, out: Path, device: torch.device) -> State:
                 f.name for f in dataclasses.fields(Config) if getattr(config, f.name) != getattr(state.config, f.name)
             ]
             raise KpError(
-                f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete it"
+                f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete "
+                "it"
             )
-        kept = [
+        lines = [
             line for line in (out / "metrics.jsonl").read_text(errors="replace").splitlines() if _before(line, state)
         ]
         if writes:
-            (out / "metrics.jsonl").write_text("".join(line + "\n" for line in kept))
+            (out / "metrics.jsonl").write_text("".join(line + "\n" for line in lines))
         return state
     except OSError as error:
         raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
@@ -136,8 +137,8 @@ def _more_steps(config: Config, state: State) -> bool:
 def _before(line: str, state: State) -> bool:
     """Whether a line of metrics.jsonl tells of a step that the checkpoint holds; one cut short by a crash does not."""
     try:
-        told = json.loads(line)
-        return told["step"] <= (state.pretrain_step if told["phase"] == "pretrain" else state.step)
+        metrics = json.loads(line)
+        return metrics["step"] <= (state.pretrain_step if metrics["phase"] == "pretrain" else state.step)
     except (ValueError, TypeError, LookupError):
         return False
 
@@ -237,7 +238,8 @@ def check_finite(terms: dict[str, float], state: State, out: Path) -> None:
     broken = [name for name, value in terms.items() if not math.isfinite(value)]
     if broken:
         raise KpError(
-            f"{out}: training broke in step {state.step or state.pretrain_step}, {broken[0]} is not a number any more; begin anew in "
+            f"{out}: training broke in step {state.step or state.pretrain_step}, {broken[0]} is not a number any more; "
+            "begin anew in "
             "another folder with a lower learning rate (--optimizer.lr) or with --optimizer.precision float32"
         )
 

@@ -1,6 +1,5 @@
-"""A training that watches itself:
-
-every 25 steps its signs (kp/training/diagnostics.py), a verdict on the terminal, and a page with pictures.
+"""A training that watches itself: every 25 steps its signs (kp/training/diagnostics.py), a verdict on the terminal, and
+a page with pictures.
 """
 
 import dataclasses
@@ -26,9 +25,9 @@ PAGE = 60  # seconds between two pages, at least: drawing one takes about one
 class Monitor:
     """``with Monitor(run) as watch: train(config, run, on_step=watch)``.
 
-    Leaves RUN/diagnostics.jsonl, a line a look, and RUN/report.html, which reloads itself until training ends; tells the
-    terminal when its verdict changes. Nothing in the training changes by being looked at. An interrupted run keeps its
-    looks up to the checkpoint.
+    Leaves RUN/diagnostics.jsonl, a line a look, and RUN/report.html, which reloads itself until training ends; tells
+    the terminal when its verdict changes. Nothing in the training changes by being looked at. An interrupted run keeps
+    its looks up to the checkpoint.
     """
 
     def __init__(self, out: Path):
@@ -72,7 +71,10 @@ class Monitor:
             status += f", about {max(1, round(pace * (steps - state.step) / 60))} min to go"
         drawn = state.model.draw(probe.poses.to(state.device)).cpu()
         painted = state.predictor().decode(state.model.decoder_input(made.skeleton, made.redrawn), probe.others)
-        line = lambda name: [(s.step, getattr(s, name)) for s in self.history if getattr(s, name) is not None]
+
+        def line(name):
+            return [(s.step, getattr(s, name)) for s in self.history if getattr(s, name) is not None]
+
         losses = [k for k in ("perceptual", "adversarial", "discriminator", "regressor") if metrics and k in metrics[0]]
         panels = {
             "spread, following": {"spread": line("spread"), "follows": line("follows")},
@@ -101,7 +103,8 @@ class Monitor:
 
 
 PICTURES = (
-    "Frames of the training with the pose found (the subject's left blue, right red); the skeleton picture Φ makes; the pose drawn again; "
+    "Frames of the training with the pose found (the subject's left blue, right red); the skeleton picture Φ makes; "
+    "the pose drawn again; "
     "what Ψ paints from that and another frame; drawings of the prior's poses, which Φ's pictures should look like."
 )
 
@@ -113,12 +116,12 @@ def as_text(value: float | None) -> str:
 
 def read_diagnostics(run: Path, before: int) -> list[Diagnostics]:
     """The looks that RUN/diagnostics.jsonl holds of the steps before ``before``; damaged lines are left out."""
-    path, kept = run / "diagnostics.jsonl", []
+    path, looks = run / "diagnostics.jsonl", []
     for line in path.read_text(errors="replace").splitlines() if path.is_file() else ():
         try:
             signs = Diagnostics(**json.loads(line))
         except (ValueError, TypeError):
             continue
         if signs.step < before:
-            kept.append(signs)
-    return kept
+            looks.append(signs)
+    return looks

@@ -23,8 +23,8 @@ def learn(
 ) -> None:
     """``rates.steps`` of Adam on ``loss(step)``, with gradients clipped and the rate on the course that ``rates`` says.
 
-    averages: pairs of a network's running mean, of decay ``rates.average``, and the network. device: its type; losses are
-    computed in ``rates.precision``. beta: Adam's first decay. name: shown before a progress bar; "" shows none.
+    averages: pairs of a network's running mean, of decay ``rates.average``, and the network. device: its type; losses
+    are computed in ``rates.precision``. beta: Adam's first decay. name: shown before a progress bar; "" shows none.
     """
     optimizer = torch.optim.Adam(list(weights), rates.lr, (beta, 0.999))
     precision = settle_precision(rates.precision, device)
@@ -58,8 +58,8 @@ def teach_fresh(
 
 
 def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Move averaged weights towards those after ``step`` steps: by 1 − decay, and quickly at first, when there is little to
-    remember.
+    """Move averaged weights towards those after ``step`` steps: by 1 − decay, and quickly at first, when there is
+    little to remember.
     """
     decay, now = min(decay, step / (step + 10)), network.state_dict()
     for name, mean in average.state_dict().items():

@@ -1,13 +1,11 @@
-"""A run's report: one HTML file that needs nothing else, with the verdict, pictures and curves; reloads itself while
-training runs.
-"""
+"""A run's report: one HTML file with the verdict, pictures and curves, which reloads itself while training runs."""
 
 import base64
-import html
 import io
 import json
 from pathlib import Path
 
+import jinja2
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -22,29 +20,18 @@ from kp.skeletons import Skeleton
 RELOAD = 15  # seconds
 SHOWN = 8  # frames
 COLOURS = {"early": "#6b7280", "well": "#2f7d5b", "doubtful": "#b7791f", "wrong": "#b5483a"}
+TEMPLATE = jinja2.Environment(
+    loader=jinja2.PackageLoader("kp.training", "."), autoescape=True, trim_blocks=True
+).get_template("report.j2")
 WORDS = {"early": "Too early to say", "well": "It learns", "doubtful": "Have a look", "wrong": "It does not learn"}
-STYLE = """
-:root { color-scheme: light dark; --ink: #1f2328; --paper: #fff; --line: #d8dee4; --soft: #57606a; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #15181c; --line: #30363d; --soft: #9da7b1; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-body { color: var(--ink); background: var(--paper); }
-h1 { font-size: 1.4rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.status, figcaption, footer { color: var(--soft); font-size: .9rem; }
-.verdict { border-left: .4rem solid var(--level); padding: .4rem 1rem; margin: 1rem 0; } .verdict b { color: var(--level); }
-progress { width: 100%; } figure { margin: 0; overflow-x: auto; } img { max-width: 100%; min-width: 34rem; background: #fff; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .3rem .7rem .3rem 0; }
-tr { border-bottom: 1px solid var(--line); } td:nth-child(2) { font-variant-numeric: tabular-nums; }
-pre { overflow-x: auto; font-size: .8rem; }
-"""
 
 
-def as_html(figure: Figure, words: str) -> str:
-    """A figure as an <img> that carries its own bytes; ``words`` describe it. The figure is closed."""
+def as_data(figure: Figure) -> str:
+    """A figure as a PNG in base64, for a page that needs no other file. The figure is closed."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=110)
     plt.close(figure)
-    data = base64.b64encode(file.getvalue()).decode()
-    return f'<figure><img alt="{html.escape(words)}" src="data:image/png;base64,{data}"><figcaption>{html.escape(words)}</figcaption></figure>'
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def draw_probe(frames: Tensor, made: Prediction, painted: Tensor, drawn: Tensor, skeleton: Skeleton) -> Figure:
@@ -54,7 +41,10 @@ def draw_probe(frames: Tensor, made: Prediction, painted: Tensor, drawn: Tensor,
     frames, painted: (n, 3, s, s), drawn: (n, c, s, s), all in [-1, 1].
     """
     some = range(min(SHOWN, len(frames)))
-    flat = lambda picture: as_picture(picture.amax(0, keepdim=True))  # one channel, or one a side of the body
+
+    def flat(picture):
+        return as_picture(picture.amax(0, keepdim=True))  # one channel, or one a side of the body
+
     rows = [
         ("pose p", [overlay(frames[i], made.keypoints[i], skeleton) for i in some]),
         ("Φ: y", [flat(made.skeleton[i]) for i in some]),
@@ -96,21 +86,20 @@ def write_report(
     healthy range, what it tells. figures: heading, figure, its description. running: the page reloads itself. KpError
     if it cannot be written.
     """
-    level, seen, remedy = verdict
-    row = lambda cells, tag="td": "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-    lines = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<meta http-equiv="refresh" content="{RELOAD}">' if running else "",
-        f"<title>{html.escape(WORDS[level])} · {html.escape(path.parent.name)}</title><style>{STYLE}</style></head><body>",
-        f"<h1>{html.escape(path.parent.name)}</h1><p class='status'>{html.escape(status)}</p>",
-        f"<progress max='{progress[1]}' value='{progress[0]}'></progress>",
-        f"<div class='verdict' style='--level: {COLOURS[level]}'><b>{WORDS[level]}.</b> {html.escape(seen)}",
-        f"<br><b>What may help:</b> {html.escape(remedy)}</div>" if remedy else "</div>",
-        *(f"<h2>{html.escape(heading)}</h2>{as_html(figure, words)}" for heading, figure, words in figures),
-        "<h2>The signs</h2><div class='scroll'><table>" + row(("", "now", "healthy", "what it tells"), "th"),
-        *(row(cells) for cells in table),
-        "</table></div><details><summary>Settings</summary><pre>" + html.escape(to_json(config)) + "</pre></details>",
-        f"<footer><pre>{html.escape(json.dumps(provenance(), indent=1))}</pre></footer></body></html>",
-    ]
+    level, observation, remedy = verdict
+    page = TEMPLATE.render(
+        name=path.parent.name,
+        reload=RELOAD if running else 0,
+        status=status,
+        steps=progress,
+        colour=COLOURS[level],
+        words=WORDS[level],
+        observation=observation,
+        remedy=remedy,
+        figures=[(heading, as_data(figure), caption) for heading, figure, caption in figures],
+        table=table,
+        settings=to_json(config),
+        provenance=json.dumps(provenance(), indent=1),
+    )
     with atomic_write(path) as part:
-        part.write_text("\n".join(line for line in lines if line) + "\n", encoding="utf-8")
+        part.write_text(page, encoding="utf-8")

@@ -11,9 +11,8 @@ from kp.training.state import State
 
 
 def moments(steps: int, count: int = 24) -> list[int]:
-    """Up to ``count`` different steps from 1 to ``steps``, the first ones closer together:
-
-    each about a constant factor after the last.
+    """Up to ``count`` different steps from 1 to ``steps``, the first ones closer together: each about a constant factor
+    after the last.
     """
     return sorted({round(s) for s in np.geomspace(1, max(1, steps), count)})
 
@@ -33,11 +32,11 @@ class Snapshots:
         if state.step not in self.moments:
             return
         steps, pictures = read_snapshots(self.path) if self.path.exists() else (np.zeros(0, int), None)
-        kept = steps < state.step
+        before = steps < state.step
         drawn = state.predictor()(self.images).skeleton.numpy()[None]
-        everything = drawn if pictures is None else np.concatenate([pictures[kept], drawn])
+        everything = drawn if pictures is None else np.concatenate([pictures[before], drawn])
         with atomic_write(self.path) as part, part.open("wb") as file:
-            np.savez(file, steps=np.append(steps[kept], state.step), skeletons=everything)
+            np.savez(file, steps=np.append(steps[before], state.step), skeletons=everything)
 
 
 def read_snapshots(path: Path) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, "n m c s s"]]:

@@ -30,7 +30,10 @@ class State:
         self.first_regressor = copy.deepcopy(self.model.regressor)
         self.first_regressor.requires_grad_(False)
         model, rates = self.model, config.optimizer
-        adam = lambda params, lr, beta=0.5: torch.optim.Adam(params, lr, (beta, 0.999))
+
+        def adam(params, lr, beta=0.5):
+            return torch.optim.Adam(params, lr, (beta, 0.999))
+
         self.optimizers = {
             "pretrain": adam(model.regressor.parameters(), rates.pretrain_lr, rates.pretrain_beta),
             "generator": adam([*model.encoder.parameters(), *model.decoder.parameters()], rates.lr),
@@ -47,7 +50,9 @@ class State:
         return dict(model=self.model, average=self.average, first_regressor=self.first_regressor)
 
     def predictor(self, averaged: bool = True) -> Predictor:
-        """The model that predicts: with averaged weights, or the last ones if it averages nothing or ``averaged`` is off."""
+        """The model that predicts: with averaged weights, or the last ones if it averages nothing or ``averaged`` is
+        off.
+        """
         average = averaged and self.config.optimizer.average
         return Predictor(self.average if average else self.model, self.first_regressor)
 

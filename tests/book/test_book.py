@@ -34,7 +34,10 @@ def test_notebook_is_committed_without_outputs_and_has_parameters(name):
 def test_prose_shows_the_numbers_of_the_run(site):
     numbers = json.loads((SMOKE / "train/numbers.json").read_text())
     evidence = json.loads((SMOKE / "evidence/numbers.json").read_text())
-    shown = lambda page: re.findall(r'pasted-text">([^<]*)<', (site / page).read_text())
+
+    def shown(page):
+        return re.findall(r'pasted-text">([^<]*)<', (site / page).read_text())
+
     assert f"{numbers['raw']:.2f}" in shown("book/index.html")
     assert f"{numbers['steps']:.0f}" in shown("book/index.html")
     assert f"{numbers['regressor_floor']:.2f}" in shown("book/regressor.html")

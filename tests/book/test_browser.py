@@ -151,7 +151,10 @@ def test_a_joint_can_be_dragged_and_is_painted(browser, address, site):
     play = page.locator(".play[data-play=repose]")
     play.scroll_into_view_if_needed()
     page.wait_for_selector(".play[data-play=repose][data-ready=true]")
-    canvas = lambda i: play.locator("canvas").nth(i).evaluate(PIXELS)
+
+    def canvas(i):
+        return play.locator("canvas").nth(i).evaluate(PIXELS)
+
     drawn, painted = canvas(0), canvas(2)
     joint = play.locator("circle").nth(13)
     box = joint.bounding_box()
@@ -225,7 +228,10 @@ def test_sliders_change_the_pictures(browser, address):
         play = page.locator(f".play[data-play={kind}]")
         play.scroll_into_view_if_needed()
         page.wait_for_selector(f".play[data-play={kind}][data-ready=true]")
-        picture = lambda i, play=play: play.locator("canvas").nth(i).evaluate(PIXELS)
+
+        def picture(i, play=play):
+            return play.locator("canvas").nth(i).evaluate(PIXELS)
+
         last = play.locator("canvas").count() - 1
         before = picture(last)
         slider = play.get_by_label(control, exact=True)

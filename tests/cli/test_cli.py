@@ -233,7 +233,8 @@ def test_predictions_that_cannot_be_written(kp, finished, tiny, tmp_path):
     [
         (
             [],
-            "{video}: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background",
+            "{video}: shows a background, but this model learnt from subjects on black; give --masks, or train with "
+            "--data.background",
         ),
         (["{video}", "{video}"], "1 inputs but 2 masks; give one for each, in the same order"),
         (["{image}"], "{image}: 1 frames of 40×40, but {video} has 8 of 48×48; make them equal"),
@@ -384,7 +385,8 @@ def test_check_of_footage(kp, tmp_path):
         "été.mp4: 64×64, 40 frames, 20 a second, 2.0 s → clips: 1",
         "  squares of 64 pixels keep 100% of the frame",
         "poses.npz: 60 poses of the skeleton 'body', 17 joints",
-        "- 40 frames are few: a model that starts from nothing wants thousands. Go on from published weights (--start).",
+        "- 40 frames are few: a model that starts from nothing wants thousands. Go on from published weights "
+        "(--start).",
         "- 60 poses are few: in the book's ablations 500 were enough and 50 were not. Add poses of anyone.",
         f"look at: {tmp_path / 'new/sheet.png'}",
     ]
@@ -393,7 +395,8 @@ def test_check_of_footage(kp, tmp_path):
     assert status == 1 and err == "kp: 1 inputs but 2 box tracks; give one for each, in the same order\n"
     status, _, err = kp("verify", tmp_path / "my videos")
     assert status == 1 and err == (
-        f"kp: {tmp_path / 'my videos'}: no video set, it has no folder videos/; to look at footage: kp check VIDEOS --poses "
+        f"kp: {tmp_path / 'my videos'}: no video set, it has no folder videos/; to look at footage: kp check VIDEOS "
+        "--poses "
         "POSES\n"
     )
 
@@ -427,7 +430,8 @@ def test_a_reader_that_leaves_early_is_no_error():
         ("settling", "no command 'settling'; did you mean settings? (kp --help says what they do)"),
         (
             "xyzzy",
-            "no command 'xyzzy'; there are: predict, repose, export, check, fit, prepare, masks, train, evaluate, study, "
+            "no command 'xyzzy'; there are: predict, repose, export, check, fit, prepare, masks, train, evaluate, "
+            "study, "
             "settings, verify (kp --help says what they do)",
         ),
     ],
@@ -450,7 +454,10 @@ def test_words_come_in_any_order(kp, tiny, tmp_path):
 
 
 def test_help_imports_no_torch():
-    code = "import sys; from kp.cli.main import main; sys.argv = ['kp', *sys.argv[1:]]\ntry: main()\nexcept SystemExit: pass\n"
+    code = (
+        "import sys; from kp.cli.main import main; sys.argv = ['kp', *sys.argv[1:]]\ntry: main()\nexcept SystemExit: "
+        "pass\n"
+    )
     code += "assert 'torch' not in sys.modules"
     for words in (["--help"], ["train", "--help"], ["predict", "--help"], ["fit", "--help"], ["study", "--help"]):
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)

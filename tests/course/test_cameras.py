@@ -95,7 +95,7 @@ def test_movement_of_the_crops_does_not_count():
 
 
 def test_all_of_it():
-    """Sides are put right first; one joint that is off in one view; in % of squares twice as large it is half as much."""
+    """Sides are put right first; one joint is off in one view; in % of squares twice as large it is half as much."""
     squares = [Squares(np.zeros((4, 2), int), side) for side in (100, 100, 100, 100)]
     whole = agree(RING, exchanged(seen(), np.array([False, True, True, False]), BODY), squares, BODY)
     assert whole.apart < 0.05 and whole.foretold > 0.999 and np.allclose(whole.points, POINTS, atol=1e-4)

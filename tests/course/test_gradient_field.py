@@ -4,14 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from kp.course.gradient_field import points_home, pull
+from kp.course.gradient_field import gradient_field, points_home
 from kp.method.model import Model
 
 
 class Copy(nn.Module):
-    """A Ψ that paints the drawing itself, in grey:
-
-    x̂ = y*. Then the pull is known to point at the place where x was drawn.
+    """A Ψ that paints the drawing itself, in grey: x̂ = y*. Then the pull is known to point at the place where x was
+    drawn.
     """
 
     def forward(self, skeleton, other):
@@ -28,10 +27,10 @@ def model(config):
 def test_no_pull_at_home_and_back_towards_it(model, poses):
     home = poses.keypoints[:2]
     frame = model.draw(home).expand(-1, 3, -1, -1)
-    assert pull(model, home, frame, frame).abs().max() < 1e-6
+    assert gradient_field(model, home, frame, frame).abs().max() < 1e-6
     away = home.clone()
     away[:, 13] += torch.tensor([0.04, 0.0])  # the left wrist, to the right by less than the lines are wide
-    back = pull(model, away, frame, frame)
+    back = gradient_field(model, away, frame, frame)
     assert (back[:, 13, 0] < 0).all() and back[:, 13].norm(dim=-1).min() > 10 * back[:, 2].norm(dim=-1).max()
 
 
@@ -50,7 +49,9 @@ def test_it_is_minus_the_gradient(model, poses):
     aside = torch.zeros_like(moved)
     aside[0, 16, 1] = step
     slope = (error(moved + aside) - error(moved - aside)) / (2 * step)
-    assert pull(model, moved, frame, frame)[0, 16, 1].item() == pytest.approx(-slope.item(), rel=0.02, abs=1e-4)
+    assert gradient_field(model, moved, frame, frame)[0, 16, 1].item() == pytest.approx(
+        -slope.item(), rel=0.02, abs=1e-4
+    )
 
 
 def test_the_share_that_points_home(model, poses):

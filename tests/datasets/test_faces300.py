@@ -66,7 +66,7 @@ def photographs(tmp_path):
 
 @pytest.fixture
 def videos(tmp_path):
-    """Two videos of seven frames in greys of 30 × their number; in the second the face moves right by 2 pixels a frame."""
+    """Two videos of seven frames in greys of 30 × their number; in the second the face moves right."""
     root = tmp_path / "300VW"
     for number, step in (("001", 0), ("002", 2)):
         for t in range(1, 8):
@@ -226,7 +226,10 @@ def test_damaged_video(videos):
     path.write_bytes(b"no video")
     with pytest.raises(
         KpError,
-        match=rf"^{re.escape(str(path))}: not a readable video after 0 frames \(.*\); it may be cut short: copy or convert it again$",
+        match=(
+            rf"^{re.escape(str(path))}: not a readable video after 0 frames \(.*\); it may be cut short: copy or "
+            r"convert it again$"
+        ),
     ):
         load_300vw(videos, 16, progress=False)
 

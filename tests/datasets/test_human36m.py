@@ -193,7 +193,8 @@ def test_too_few_frames(original):
 def test_missing_subject(damaged):
     (damaged / "S7").rename(damaged / "S70")
     with raises(
-        f"{damaged}/S7/WithBackground: no such folder; unpack the whole set, with S1, S5, S6, S7, S8, S9, S11 below {damaged}"
+        f"{damaged}/S7/WithBackground: no such folder; unpack the whole set, with S1, S5, S6, S7, S8, S9, S11 below "
+        f"{damaged}"
     ):
         load(damaged)
 
@@ -328,7 +329,8 @@ def test_activity_table_by_hand():
 def test_activity_table_wants_all_six():
     poses = [torch.zeros(1, 32, 2) for _ in range(5)]
     with raises(
-        "no test sequence of Walking; the mean is over Waiting, Posing, Greeting, Directions, Discussion, Walking: unpack the whole set"
+        "no test sequence of Walking; the mean is over Waiting, Posing, Greeting, Directions, Discussion, Walking: "
+        "unpack the whole set"
     ):
         activity_table(poses, poses, poses, list(ACTIVITIES[:5]), HUMAN36M)
 

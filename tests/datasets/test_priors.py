@@ -185,7 +185,10 @@ def test_recombined_limbs_keep_their_shape_and_hang_on_their_joint():
     middle = [BODY.index(j) for j in ("pelvis", "spine", "neck", "head", "head_top")]
     assert torch.equal(mixed[:, middle], poses[:, middle]) and len(BODY.limbs) == 4
     for limb, root in BODY.limbs:
-        relative = lambda p, limb=limb, root=root: p[:, limb] - p[:, None, root]
+
+        def relative(p, limb=limb, root=root):
+            return p[:, limb] - p[:, None, root]
+
         apart = (relative(mixed)[:, None] - relative(poses)[None]).abs().amax((2, 3))
         assert apart.min(1).values.max() < 1e-6  # every limb is that of some pose,
         own = apart.diagonal() < 1e-6

@@ -10,8 +10,13 @@ from kp.errors import KpError
 from kp.method.renderer import render_skeleton
 from kp.skeletons import BODY
 
-random = lambda seed, *shape: torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 1.6 - 0.8
-poses_of = lambda keypoints: Poses(keypoints, ["none"] * len(keypoints))
+
+def random(seed, *shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 1.6 - 0.8
+
+
+def poses_of(keypoints):
+    return Poses(keypoints, ["none"] * len(keypoints))
 
 
 def figures(keypoints, size=64):

@@ -1,3 +1,4 @@
+# ruff: noqa: F811 (fixtures of other files)
 """Folders of every format open by what they hold; training and evaluation take them as they come."""
 
 import re
@@ -26,14 +27,14 @@ def test_our_own_format(tiny):
     assert len(open_prior(replace(data, prior_size=5), 0)) == 5
 
 
-def test_human36m(original):  # noqa: F811
+def test_human36m(original):
     clips = open_clips(h36m(original, source="Walking"), "test")
     assert clips.sources == ["Walking"] and clips.size == 32
     assert open_prior(h36m(original), 0).keypoints.shape[1] == 32
     assert len(open_prior(h36m(original, prior_size=3), 0)) == 3
 
 
-def test_300vw(videos):  # noqa: F811
+def test_300vw(videos):
     data = Data(videos, size=32, skeleton="face", background=True)
     assert len(open_clips(data, "train")) == 2 and open_prior(data, 0).keypoints.shape[1] == 68
     one, again = (open_prior(replace(data, prior_size=4), 1).keypoints for _ in range(2))
@@ -44,19 +45,19 @@ def test_300vw(videos):  # noqa: F811
         open_clips(replace(data, background=False), "train")
 
 
-def test_a_source_that_no_clip_has(original):  # noqa: F811
+def test_a_source_that_no_clip_has(original):
     with pytest.raises(KpError, match=re.escape(f"{original}: no clips of source 'juggling'; it has: ")):
         open_clips(h36m(original, source="juggling"), "train")
 
 
-def test_a_skeleton_that_does_not_fit(original, videos):  # noqa: F811
+def test_a_skeleton_that_does_not_fit(original, videos):
     for root, wanted in ((original, "human36m"), (videos, "face")):
         expected = f"{root}: its poses are those of the skeleton '{wanted}', not 'body'; give --data.skeleton {wanted}"
         with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
             open_prior(Data(root, size=32), 0)
 
 
-def test_human36m_trains_and_gives_the_table_of_activities(original, tmp_path, capsys, monkeypatch):  # noqa: F811
+def test_human36m_trains_and_gives_the_table_of_activities(original, tmp_path, capsys, monkeypatch):
     config = smoke(original)
     config = replace(
         config,

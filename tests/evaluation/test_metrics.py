@@ -10,7 +10,11 @@ from kp.evaluation.metrics import interval, nearest_pose_error, oracle_nearest_p
 from kp.geometry import joint_errors
 from kp.skeletons import BODY, FACE, resolve_flips
 
-random = lambda seed, *shape: torch.rand(*shape, 17, 2, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+def random(seed, *shape):
+    return torch.rand(*shape, 17, 2, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
 seeds = given(st.integers(0, 10_000))
 
 
@@ -38,7 +42,10 @@ def test_one_exchanged_limb_is_not_a_flip():
 @seeds
 def test_the_flip_minimum_does_not_care_about_sides(seed):
     predicted, true = random(seed, 5), random(seed + 1, 5)
-    minimum = lambda p: joint_errors(resolve_flips(p, true, BODY), true).mean(1)
+
+    def minimum(p):
+        return joint_errors(resolve_flips(p, true, BODY), true).mean(1)
+
     torch.testing.assert_close(minimum(predicted), minimum(predicted[:, BODY.flip]))
     assert (minimum(predicted) <= joint_errors(predicted, true).mean(1)).all()
 

@@ -36,13 +36,17 @@ Frame Time: 0.05
 
 # Offsets of a standing person that faces +z, y up; x is the person's left. Parent, name, offset.
 CMU = (
-    (None, "Hips", (0, 9, 0)), ("Hips", "LeftUpLeg", (1, 0, 0)), ("LeftUpLeg", "LeftLeg", (0, -4, 0)), ("LeftLeg", "LeftFoot", (0, -4, 0)),
+    (None, "Hips", (0, 9, 0)),
+    ("Hips", "LeftUpLeg", (1, 0, 0)), ("LeftUpLeg", "LeftLeg", (0, -4, 0)), ("LeftLeg", "LeftFoot", (0, -4, 0)),
     ("Hips", "RightUpLeg", (-1, 0, 0)), ("RightUpLeg", "RightLeg", (0, -4, 0)), ("RightLeg", "RightFoot", (0, -4, 0)),
-    ("Hips", "Spine", (0, 1, 0)), ("Spine", "Spine1", (0, 2, 0)), ("Spine1", "Neck", (0, 3, 0)), ("Neck", "Head", (0, 1, 0)),
+    ("Hips", "Spine", (0, 1, 0)), ("Spine", "Spine1", (0, 2, 0)), ("Spine1", "Neck", (0, 3, 0)),
+    ("Neck", "Head", (0, 1, 0)),
     ("Head", "", (0, 2, 0)),
-    ("Spine1", "LeftShoulder", (0.5, 3, 0)), ("LeftShoulder", "LeftArm", (1, 0, 0)), ("LeftArm", "LeftForeArm", (3, 0, 0)),
+    ("Spine1", "LeftShoulder", (0.5, 3, 0)), ("LeftShoulder", "LeftArm", (1, 0, 0)),
+    ("LeftArm", "LeftForeArm", (3, 0, 0)),
     ("LeftForeArm", "LeftHand", (3, 0, 0)),
-    ("Spine1", "RightShoulder", (-0.5, 3, 0)), ("RightShoulder", "RightArm", (-1, 0, 0)), ("RightArm", "RightForeArm", (-3, 0, 0)),
+    ("Spine1", "RightShoulder", (-0.5, 3, 0)), ("RightShoulder", "RightArm", (-1, 0, 0)),
+    ("RightArm", "RightForeArm", (-3, 0, 0)),
     ("RightForeArm", "RightHand", (-3, 0, 0)),
 )  # fmt: skip
 
@@ -214,7 +218,7 @@ def test_cameras():
 
 
 def test_a_topology_of_its_own(tmp_path):
-    """A chain that is no body keeps its names and bones, and is seen from all around; bones of no length are left out."""
+    """A chain that is no body keeps its names and bones, and is seen from all around; bones without length are out."""
     found = read_pose_file(
         save(
             tmp_path,
@@ -252,19 +256,37 @@ WILD = "values that are not finite, or beyond 1,000,000,000; export it again"
         (("MOTION", "MOTON"), "not a BVH file; it has HIERARCHY, then MOTION"),
         (("Frames: 2", "Frames: 3"), "promises 3 frames and holds 2; it may be cut short: copy it again"),
         (("Frames: 2", "Frames: 0"), "promises 0 frames and holds 2; it may be cut short: copy it again"),
-        (("Frames: 2", "Frames: two"), "'Frames: …' and 'Frame Time: …' must follow MOTION, both above 0; export it again"),
+        (("Frames: 2", "Frames: two"), (
+            "'Frames: …' and 'Frame Time: …' must follow MOTION, both above 0; export it "
+            "again"
+        )),
         (("0.05", "0"), "'Frames: …' and 'Frame Time: …' must follow MOTION, both above 0; export it again"),
-        (("0.05", "0,05"), "Frame Time holds what is no number (could not convert string to float: '0,05'); export it again"),
+        (("0.05", "0,05"), (
+            "Frame Time holds what is no number (could not convert string to float: '0,05'); export it "
+            "again"
+        )),
         (("0 90 0 0", "0 90 0"), "frame 1 has 8 values, the joints have 9 channels; export it again"),
         (("0 90 0 0", "0 nan 0 0"), f"frame 1 holds {WILD}"),
         (("0 90 0 0", "0 1e308 0 0"), f"frame 1 holds {WILD}"),
-        (("0 90 0 0", "0 x 0 0"), "frame 1 holds what is no number (could not convert string to float: 'x'); export it again"),
+        (("0 90 0 0", "0 x 0 0"), (
+            "frame 1 holds what is no number (could not convert string to float: 'x'); export it "
+            "again"
+        )),
         (("OFFSET 0 2 0", "OFFSET 0 2"), "the hierarchy breaks at 'OFFSET 0 2'; export it again"),
         (("OFFSET 0 2 0", ""), "the hierarchy is not whole, joint 'arm' has no OFFSET; export it again"),
         (("OFFSET 0 2 0", "OFFSET 0 inf 0"), f"the OFFSET of 'arm' holds {WILD}"),
-        (("Zrotation Yrotation", "Q Yrotation"), "the hierarchy breaks at 'CHANNELS 3 Q Yrotation Xrotation'; export it again"),
-        (("CHANNELS 3", "CHANNELS 6"), "the hierarchy breaks at 'CHANNELS 6 Zrotation Yrotation Xrotation'; export it again"),
-        (("3 Zrotation Yrotation", "2 Xrotation"), "the hierarchy breaks at 'CHANNELS 2 Xrotation Xrotation'; export it again"),
+        (("Zrotation Yrotation", "Q Yrotation"), (
+            "the hierarchy breaks at 'CHANNELS 3 Q Yrotation Xrotation'; export it "
+            "again"
+        )),
+        (("CHANNELS 3", "CHANNELS 6"), (
+            "the hierarchy breaks at 'CHANNELS 6 Zrotation Yrotation Xrotation'; export it "
+            "again"
+        )),
+        (("3 Zrotation Yrotation", "2 Xrotation"), (
+            "the hierarchy breaks at 'CHANNELS 2 Xrotation Xrotation'; export it "
+            "again"
+        )),
         (("ROOT", "JOINT"), "the hierarchy breaks at 'JOINT base'; export it again"),
         (("MOTION", "ROOT b\n{\nOFFSET 0 0 0\n}\nMOTION"), "holds more than one ROOT; export one subject a file"),
         (("}\nMOTION", "MOTION"), "the hierarchy is not whole; export it again"),

@@ -11,7 +11,10 @@ from kp.video import read_frames, write_video
 TRIANGLE = Skeleton(
     "t", ("a", "left_b", "right_b", "c"), (("a", "left_b"), ("a", "right_b"), ("a", "c")), (("left_b", "right_b"),)
 )
-colour = lambda name: np.array(ImageColor.getrgb(name))
+
+
+def colour(name):
+    return np.array(ImageColor.getrgb(name))
 
 
 def test_lines_lie_where_the_keypoints_are():

@@ -48,9 +48,8 @@ def test_a_marked_pixel_is_found_again(x, y, left, top, side):
 
 
 def test_points_of_a_shrunken_square():
-    """The centre of a square of 10 pixels resized to 5 lies between pixels, at index 2 of 5:
-
-    4.5 of 10, and the corner before it.
+    """The centre of a square of 10 pixels resized to 5 lies between pixels, at index 2 of 5: 4.5 of 10, and the corner
+    before it.
     """
     squares = type(whole_frames(1, (1, 1)))(np.array([[100, 50]]), 10)
     assert squares.to_frame(torch.tensor([[[2.0, 2.0]]]), 5).tolist() == [[[104.5, 54.5]]]

@@ -113,7 +113,10 @@ def test_frames_not_square(predictor):
 
 def test_a_background_that_the_model_never_saw(predictor, config):
     bright, black = (np.full((2, 32, 32, 3), value, np.uint8) for value in (90, 5))
-    expected = "a.mp4: shows a background, but this model learnt from subjects on black; give --masks, or train with --data.background"
+    expected = (
+        "a.mp4: shows a background, but this model learnt from subjects on black; give --masks, or train with "
+        "--data.background"
+    )
     with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
         predictor.pixels(bright, "a.mp4")
     assert predictor.pixels(black).isfinite().all()

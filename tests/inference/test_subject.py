@@ -41,6 +41,9 @@ def test_large_frames_are_searched_small_and_boxes_are_in_their_pixels(tmp_path)
 def test_nothing_moves(tmp_path):
     path = tmp_path / "still.mp4"
     write_video(path, np.full((30, 64, 64, 3), 120, np.uint8))
-    expected = f"{path}: nothing that moves is found in most frames; it takes a static camera and a moving subject: try --boxes"
+    expected = (
+        f"{path}: nothing that moves is found in most frames; it takes a static camera and a moving subject: try "
+        "--boxes"
+    )
     with pytest.raises(KpError, match=re.escape(expected)):
         find_boxes(path, progress=False)

@@ -66,7 +66,10 @@ def test_the_same_square_of_a_wider_video_gives_the_same_points_further_right(pr
 def test_whole_frames_lie_between_black_bars(predictor, tmp_path, monkeypatch):
     """A point in the middle of the square is the middle of the frame."""
     path = wide(tmp_path / "a.mp4")
-    middle = lambda images: (torch.zeros(len(images), 17, 2), torch.ones(len(images), 17))
+
+    def middle(images):
+        return (torch.zeros(len(images), 17, 2), torch.ones(len(images), 17))
+
     monkeypatch.setattr(predictor, "with_confidence", middle)
     found = predictor.track(path, crop="frame", progress=False)
     np.testing.assert_allclose(found.keypoints, np.broadcast_to([47.5, 23.5], (FRAMES, 17, 2)))
@@ -102,5 +105,8 @@ def test_drawn_points_are_those_exported(predictor, tmp_path, monkeypatch):
     exported = np.array([[float(x), float(y)] for _, _, x, y, _ in lines]).reshape(4, 17, 2)
     drawn = read_video(tmp_path / "overlay.mp4").astype(float)
     plain = read_video(path)
-    apart = lambda pixels: np.abs(drawn - draw_poses(plain, exported + pixels, predictor.skeleton).astype(float)).mean()
+
+    def apart(pixels):
+        return np.abs(drawn - draw_poses(plain, exported + pixels, predictor.skeleton).astype(float)).mean()
+
     assert apart(0) < 0.8 * min(apart(2), apart(-2))  # compression blurs thin lines

@@ -58,7 +58,10 @@ def colours(n, seed):
 
 def test_the_probe_finds_what_is_there_and_nothing_else():
     seen, unseen = colours(64, 0), colours(32, 1)
-    error = lambda made: ((made - unseen) ** 2).mean().item()
+
+    def error(made):
+        return ((made - unseen) ** 2).mean().item()
+
     told = error(rebuild(0.1 * seen[:, :1], seen, 0.1 * unseen[:, :1], steps=60, width=4))
     untold = error(rebuild(torch.zeros_like(seen[:, :1]), seen, torch.zeros_like(unseen[:, :1]), steps=60, width=4))
     variance = unseen.var().item()

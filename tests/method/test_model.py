@@ -62,7 +62,10 @@ def test_regressor_choice(config, name, kind):
 
 def test_official_init_is_a_choice_except_for_the_discriminator(config):
     plain, official = (variant(config, network=replace(config.network, official_init=x)) for x in (False, True))
-    std = lambda m: m.encoder.bottom[0].weight.std().item()
+
+    def std(m):
+        return m.encoder.bottom[0].weight.std().item()
+
     assert std(official) == pytest.approx(0.02, rel=0.1) and std(plain) > 0.05
     assert plain.discriminator.scales[0][2].weight.std().item() == pytest.approx(0.02, rel=0.1)
 

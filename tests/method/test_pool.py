@@ -2,10 +2,13 @@ import torch
 
 from kp.method.step import ImagePool
 
-numbered = lambda start, stop: (
-    torch.arange(start, stop, dtype=torch.float32).view(-1, 1, 1, 1).expand(-1, 1, 2, 2).contiguous()
-)
-values = lambda images: [int(image[0, 0, 0]) for image in images]
+
+def numbered(start, stop):
+    return torch.arange(start, stop, dtype=torch.float32).view(-1, 1, 1, 1).expand(-1, 1, 2, 2).contiguous()
+
+
+def values(images):
+    return [int(image[0, 0, 0]) for image in images]
 
 
 def test_filling_gives_the_batch_back():

@@ -369,7 +369,9 @@ def lite0_state() -> dict[str, Tensor]:
     generator, state = torch.Generator().manual_seed(5), {}
 
     def add(conv: str, norm: str, *shape: int) -> None:
-        uniform = lambda *size: torch.rand(*size, generator=generator)
+        def uniform(*size):
+            return torch.rand(*size, generator=generator)
+
         state[f"{conv}.weight"] = torch.randn(*shape, generator=generator) / (shape[1] * shape[2] * shape[3]) ** 0.5
         state.update(
             {

@@ -73,7 +73,10 @@ def test_falls_to_one_in_e_at_sigma_squared(profile):
 @profiles
 def test_gradcheck(profile):
     keypoints = torch.rand(2, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 1.6 - 0.8
-    draw = lambda p: render_skeleton(p, [(0, 1), (1, 2), (2, 3)], 8, 0.5, profile)
+
+    def draw(p):
+        return render_skeleton(p, [(0, 1), (1, 2), (2, 3)], 8, 0.5, profile)
+
     assert torch.autograd.gradcheck(draw, keypoints.requires_grad_())
 
 
@@ -112,7 +115,10 @@ def test_range(profile, numbers, sigma):
 def test_a_mirrored_pose_draws_the_mirrored_picture(numbers):
     keypoints = torch.tensor(numbers, dtype=torch.float64).view(1, 17, 2)
     mirrored = keypoints[:, BODY.flip] * torch.tensor([-1.0, 1.0])
-    draw = lambda p: render_skeleton(p, BODY.edge_indices, 16)
+
+    def draw(p):
+        return render_skeleton(p, BODY.edge_indices, 16)
+
     torch.testing.assert_close(draw(mirrored), draw(keypoints).flip(-1))
 
 

@@ -146,7 +146,8 @@ def test_advice_about_numbers():
 def test_table():
     assert as_table([footage()], True) == [
         "a.mp4: 200×100, 64 frames, 20 a second, 3.2 s → clips: 2",
-        "  squares of 100 pixels keep 50% of the frame; the subject fills 80% to 80% of them and goes 0% of their side within a clip",
+        "  squares of 100 pixels keep 50% of the frame; the subject fills 80% to 80% of them and goes 0% of their side "
+        "within a clip",
     ]
     assert as_table([footage()], False)[1] == "  squares of 100 pixels keep 50% of the frame"
 

@@ -50,6 +50,9 @@ def test_changes_of_loss_and_data():
 
 
 def test_unknown_ablation():
-    expected = "unknown ablation 'nothing'; use some of: full, skeleton_and_frame, skeleton_alone, no_frame, no_discriminator, "
+    expected = (
+        "unknown ablation 'nothing'; use some of: full, skeleton_and_frame, skeleton_alone, no_frame, "
+        "no_discriminator, "
+    )
     with pytest.raises(KpError, match=re.escape(expected)):
         find_ablation("nothing")

@@ -28,8 +28,15 @@ from kp.research.baselines import (
 )
 from kp.skeletons import BODY
 
-random = lambda seed, *shape: torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 1.6 - 0.8
-poses_of = lambda keypoints: Poses(keypoints, ["none"] * len(keypoints))
+
+def random(seed, *shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 1.6 - 0.8
+
+
+def poses_of(keypoints):
+    return Poses(keypoints, ["none"] * len(keypoints))
+
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -104,7 +111,10 @@ def test_supervised_truth_of_other_clips(config, clips, truth):
 
 def test_supervised_networks_are_those_of_the_method(config, clips, truth, model):
     net = train_supervised(steps(config, 0), clips, truth, progress=False)
-    shapes = lambda module: [p.shape for p in module.parameters()]
+
+    def shapes(module):
+        return [p.shape for p in module.parameters()]
+
     assert shapes(net) == shapes(model.encoder) + shapes(model.regressor)
 
 
@@ -158,9 +168,12 @@ def test_only_points_pass():
 def test_imm_learns_to_rebuild(config, clips):
     generator = torch.Generator().manual_seed(0)
     frame, other = clips.pairs(16, generator)
-    rebuilt = lambda count: F.mse_loss(
-        train_imm(steps(config, count, lr=5e-3), clips, 4, progress=False).train()(frame, other), frame
-    ).item()
+
+    def rebuilt(count):
+        return F.mse_loss(
+            train_imm(steps(config, count, lr=5e-3), clips, 4, progress=False).train()(frame, other), frame
+        ).item()
+
     assert rebuilt(30) < 0.5 * rebuilt(0)
 
 

@@ -81,7 +81,10 @@ def test_painted_r2_tells_light_from_hue():
     images = torch.rand(20, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     keypoints = torch.rand(20, 5, 2, generator=torch.Generator().manual_seed(1)) * 2 - 1
     keypoints[:, 0] = -1.0  # the centre of the first pixel
-    found = lambda made: painted_r2(made, images, keypoints)
+
+    def found(made):
+        return painted_r2(made, images, keypoints)
+
     assert found(images) == {"light": 1.0, "hue": 1.0}
     grey = found(images.mean(1, keepdim=True).expand_as(images))
     assert grey["light"] == pytest.approx(1, abs=1e-5) and grey["hue"] < 0.1
@@ -126,8 +129,12 @@ def variant(config, reads):
 
 
 def test_transplant_tells_whose_colours_are_painted(config, tinted):
-    grey = lambda images: images[:, :, 16:17, 16:17].mean(1, keepdim=True)
-    hide = lambda images: 100 + grey(images).expand(-1, 1, 32, 32)
+    def grey(images):
+        return images[:, :, 16:17, 16:17].mean(1, keepdim=True)
+
+    def hide(images):
+        return 100 + grey(images).expand(-1, 1, 32, 32)
+
     leaky = Fake(
         variant(config, "skeleton"), hide, lambda y, other: (y.mean((2, 3), keepdim=True) - 100).expand(-1, 3, 32, 32)
     )

@@ -67,7 +67,10 @@ def test_following_is_the_share_of_the_shift(share):
 
 def test_a_model_that_finds_the_priors_poses_spreads_as_they_do(config, probe, monkeypatch):
     state = State(config, CPU)
-    fixed = lambda predictor, images: Prediction(probe.poses, images[:, :1], images[:, :1], probe.poses)
+
+    def fixed(predictor, images):
+        return Prediction(probe.poses, images[:, :1], images[:, :1], probe.poses)
+
     monkeypatch.setattr(Predictor, "__call__", fixed)
     signs, _ = diagnose(state, probe)
     assert (

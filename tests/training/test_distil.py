@@ -28,7 +28,10 @@ def test_the_student_learns_its_lessons_and_changes_nobody(teacher, config, clip
     before = {k: v.clone() for k, v in teacher.model.state_dict().items()}
     rates = replace(config.optimizer, steps=60, batch=8, lr=3e-3)
     student = train_student(teacher, replace(config, optimizer=rates), clips, lessons)
-    error = lambda p: joint_errors(p(to_images(clips.frames[0])).keypoints, lessons[0]).mean().item()
+
+    def error(p):
+        return joint_errors(p(to_images(clips.frames[0])).keypoints, lessons[0]).mean().item()
+
     assert error(teacher) > 15 and error(student) < 8
     assert all(torch.equal(v, before[k]) for k, v in teacher.model.state_dict().items())
     y = student(to_images(clips.frames[0]))
@@ -45,7 +48,10 @@ def test_images_and_lessons_move_together(teacher, config, clips, monkeypatch):
     student = train_student(teacher, learn, clips, lessons)
     frames = to_images(clips.frames[0])
     moved = Similarity(torch.eye(2).expand(len(frames), 2, 2), torch.tensor([0.3, 0.0]).expand(len(frames), 2))
-    error = lambda p: joint_errors(p(moved.images(frames)).keypoints, moved.points(lessons[0])).mean().item()
+
+    def error(p):
+        return joint_errors(p(moved.images(frames)).keypoints, moved.points(lessons[0])).mean().item()
+
     assert error(student) < 8 < 12 < error(teacher)
 
 

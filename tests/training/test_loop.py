@@ -357,7 +357,8 @@ torch.nn.Module.compile = lambda net: plain(net, backend="eager")  # the others 
 config = smoke(Path(sys.argv[1]))
 config = replace(config, optimizer=replace(config.optimizer, steps=3, pretrain_steps=2))
 eager = train(config, Path(sys.argv[2]) / "eager").model.state_dict()
-compiled = train(replace(config, optimizer=replace(config.optimizer, compile=True)), Path(sys.argv[2]) / "compiled").model.state_dict()
+compiling = config.but(**{"optimizer.compile": True})
+compiled = train(compiling, Path(sys.argv[2]) / "compiled").model.state_dict()
 assert list(eager) == list(compiled)
 for name in eager:
     torch.testing.assert_close(compiled[name], eager[name], rtol=1e-3, atol=1e-4)

@@ -80,9 +80,8 @@ def test_the_page_says_how_training_ended(config, clips, poses, tmp_path, often)
 
 
 def test_training_that_breaks_is_said(config, clips, poses, tmp_path, often):
-    """So large a step that the next loss is not a number:
-
-    the error says so, the page too, and the checkpoint is the last good one.
+    """So large a step that the next loss is not a number: the error says so, the page too, and the checkpoint is the
+    last good one.
     """
     fast = replace(config, optimizer=replace(config.optimizer, lr=1e30, schedule="constant"))
     expected = (

@@ -5,7 +5,9 @@ from torch import nn
 
 from kp.training.optim import PROBE, teach_fresh
 
-lines = lambda net, generator: ((net(x := torch.rand(64, 1, generator=generator)) - (0.7 * x + 0.2)) ** 2).mean()
+
+def lines(net, generator):
+    return ((net(x := torch.rand(64, 1, generator=generator)) - (0.7 * x + 0.2)) ** 2).mean()
 
 
 def test_fits_a_line():

@@ -42,7 +42,10 @@ def test_only_the_decoder_learns_and_it_paints_better(teacher, config, clips):
     assert all(torch.equal(v, before[k]) for k, v in teacher.model.state_dict().items())
     assert all(torch.equal(v, after[k]) == (not k.startswith("decoder.")) for k, v in before.items() if "weight" in k)
     x, other = to_images(clips.frames[0][:4]), to_images(clips.frames[0][4:8])
-    error = lambda p: painting_loss(p.decode(p(x).redrawn, other), x).item()
+
+    def error(p):
+        return painting_loss(p.decode(p(x).redrawn, other), x).item()
+
     assert error(painter) < 0.8 * error(teacher)
 
 

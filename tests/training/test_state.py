@@ -1,6 +1,7 @@
 import errno
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -98,8 +99,8 @@ def test_random_features_are_not_saved_and_leave_the_start_alone(config, same):
 
 
 def write_to_full_device(monkeypatch):
-    # noqa: SIM115
-    monkeypatch.setattr("kp.method.checkpoint.open", lambda path, mode: open("/dev/full", mode), raising=False)
+    full = Path("/dev/full")
+    monkeypatch.setattr("kp.method.checkpoint.open", lambda path, mode: full.open(mode), raising=False)
 
 
 def fail_half_way(monkeypatch):

@@ -33,7 +33,8 @@ def repose_spec(predictor: Predictor, poses: Float[Tensor, "n k 2"], looks: Floa
     network, skeleton = predictor.model.config.network, predictor.skeleton
     if network.limbs != "one" or network.profile != "exponential":
         raise KpError(
-            "this model draws in several channels or with a Gaussian profile; only one channel, exponential, can be played with"
+            "this model draws in several channels or with a Gaussian profile; only one channel, exponential, can be "
+            "played with"
         )
     with torch.no_grad():
         first = predictor.decode(predictor.model.draw(poses[:1]), looks[:1])[0]

@@ -27,7 +27,8 @@ export default {
     const paint = (keypoints, look) => new Promise((resolve) => {
       const answer = (_, buffers) => {
         model.off("msg:custom", answer);
-        resolve(new Float32Array(buffers[0].buffer.slice(buffers[0].byteOffset, buffers[0].byteOffset + buffers[0].byteLength)));
+        const { buffer, byteOffset, byteLength } = buffers[0];
+        resolve(new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength)));
       };
       model.on("msg:custom", answer);
       model.send({ keypoints: Array.from(keypoints), look });
@@ -46,9 +47,8 @@ def script() -> str:
 
 
 class Pictures(anywidget.AnyWidget):
-    """A slider over skeleton images:
-
-    ``kind`` "training" or "leakage", ``spec`` from :func:`kp.course.play.specs.pictures_spec`.
+    """A slider over skeleton images: ``kind`` "training" or "leakage", ``spec`` from
+    :func:`kp.course.play.specs.pictures_spec`.
     """
 
     _esm = script()
@@ -58,15 +58,15 @@ class Pictures(anywidget.AnyWidget):
 
 
 class Repose(Pictures):
-    """A pose to drag; ``predictor`` paints ``looks`` in it, as :func:`kp.course.play.specs.repose_spec` describes both."""
+    """A pose to drag; ``predictor`` paints ``looks`` in it (both: :func:`kp.course.play.specs.repose_spec`)."""
 
     def __init__(self, predictor: Predictor, looks: torch.Tensor, spec: Spec):
         super().__init__(spec=spec, kind="repose")
         self.predictor, self.looks = predictor, looks
         self.on_msg(self.answer)
 
-    def answer(self, _, asked: dict, __) -> None:
+    def answer(self, _, request: dict, __) -> None:
         """Paint what the page asks for, and send its planes back."""
-        points = torch.tensor(asked["keypoints"]).view(1, -1, 2)
-        painted = self.predictor.decode(self.predictor.model.draw(points), self.looks[asked["look"]][None])[0]
+        points = torch.tensor(request["keypoints"]).view(1, -1, 2)
+        painted = self.predictor.decode(self.predictor.model.draw(points), self.looks[request["look"]][None])[0]
         self.send({}, [np.ascontiguousarray(painted.numpy(), dtype="<f4").tobytes()])

@@ -93,9 +93,8 @@ def components(preset: str) -> list[dict]:
 
 
 def shape_of_vgg19() -> VGG:
-    """VGG-19 to conv5_2 with random weights:
-
-    the official features' arithmetic. Its weights cannot be had here; the time is the same.
+    """VGG-19 to conv5_2 with random weights: the official features' arithmetic. Its weights cannot be had here; the
+    time is the same.
     """
     generator = torch.Generator().manual_seed(0)
     weights = [
@@ -105,10 +104,7 @@ def shape_of_vgg19() -> VGG:
 
 
 def official() -> list[dict]:
-    """One step at 128 pixels, batch 16, networks of the official sizes:
-
-    the official recipe, then ours piece by piece.
-    """
+    """One step at 128 pixels, batch 16, networks of the official sizes: the official recipe, then ours by pieces."""
     theirs = faithful()
     recipes = {
         "the official recipe, VGG-19's shape": replace(theirs, loss=replace(theirs.loss, features="pixels")),
@@ -161,21 +157,30 @@ def renderer() -> list[dict]:
         skeleton, draw = find_skeleton(name), torch.Generator().manual_seed(0)
         keypoints = (torch.rand(batch, len(skeleton), 2, generator=draw) * 1.6 - 0.8).requires_grad_()
         weight = torch.randn(batch, 1, size, size, generator=draw)
-        both_ways = lambda beta, kp=keypoints, sk=skeleton, s=size, w=weight: beta(kp, sk.edge_indices, s).backward(w)
+
+        def both_ways(beta, kp=keypoints, sk=skeleton, s=size, w=weight):
+            return beta(kp, sk.edge_indices, s).backward(w)
+
         ours, _ = seconds(lambda both_ways=both_ways: both_ways(render_skeleton), 15)
         slow, _ = seconds(lambda both_ways=both_ways: both_ways(by_edge), 3)
         floor = 8 * weight.numel() / copy_rate(weight.numel())  # the picture written once, its gradient read once
         exponential, _ = seconds(lambda w=weight: torch.exp(w), 15)
         row = {"skeleton": name, "size": size, "batch": batch, "seconds": ours, "by_edge_seconds": slow}
         rows.append(row | {"memory_floor_seconds": floor, "one_exponential_seconds": exponential})
-        told = f"{slow / ours:.0f} times as fast as by edge, {ours / floor:.0f} × the bytes, {ours / exponential:.0f} × one exponential"
-        print(f"β {name} {size} px, batch {batch}: {ours * 1e3:.2f} ms, {told}", flush=True)
+        line = (
+            f"{slow / ours:.0f} times as fast as by edge, {ours / floor:.0f} × the bytes, {ours / exponential:.0f} × "
+            "one exponential"
+        )
+        print(f"β {name} {size} px, batch {batch}: {ours * 1e3:.2f} ms, {line}", flush=True)
     return rows
 
 
 def prediction() -> list[dict]:
-    """Frames a second, one by one and in batches of 64, of a model at 64 and at 128 pixels, and of the official sizes."""
-    at_128 = lambda config: replace(config, data=replace(config.data, size=128))
+    """Frames a second, one by one and in batches of 64, of models at 64 and 128 pixels and of the official sizes."""
+
+    def at_128(config):
+        return replace(config, data=replace(config.data, size=128))
+
     rows = []
     for name, config in (
         ("laptop", study()),
@@ -211,15 +216,15 @@ def growth(preset: str) -> dict[str, list[dict]]:
         "batch": {b: with_optimizer(base, batch=b) for b in (4, 8, 16, 32)},
         "joints": {17: base, 68: of_dataset(base, "faces")},
     }
-    found = {}
+    results = {}
     for way, configs in ways.items():
-        found[way] = []
+        results[way] = []
         for value, config in configs.items():
             state, clips, poses = ready(config)
             took, _ = seconds(lambda state=state, clips=clips, poses=poses: train_step(state, clips, poses), 3)
-            found[way].append({way: value, "seconds": took})
+            results[way].append({way: value, "seconds": took})
             print(f"a step at {way} {value}: {took:.2f} s", flush=True)
-    return found
+    return results
 
 
 def memory(preset: str) -> dict[str, float]:
@@ -248,9 +253,9 @@ PARTS: dict[str, tuple[Callable, bool]] = {
 """What is measured, and whether it takes the preset."""
 
 
-def work(part: str, preset: str, told) -> None:
+def work(part: str, preset: str, line) -> None:
     measure, of_preset = PARTS[part]
-    told.put(measure(preset) if of_preset else measure())
+    line.put(measure(preset) if of_preset else measure())
 
 
 def main(
@@ -264,17 +269,20 @@ def main(
             memory.
         out: JSON file for the numbers.
     """
-    context, found = multiprocessing.get_context("spawn"), {}
+    context, results = multiprocessing.get_context("spawn"), {}
     for part in parts:
-        told = context.Queue()
-        process = context.Process(target=work, args=(part, preset, told))
+        line = context.Queue()
+        process = context.Process(target=work, args=(part, preset, line))
         process.start()
-        found[part] = told.get()
+        results[part] = line.get()
         process.join()
         write_record(
             out,
-            found
-            | {"preset": preset, "command": f"python benchmarks/bench.py --preset {preset} --parts {' '.join(found)}"},
+            results
+            | {
+                "preset": preset,
+                "command": f"python -m kp.research.scripts.bench --preset {preset} --parts {' '.join(results)}",
+            },
         )
     print(f"written to {out}")
 

@@ -1,6 +1,6 @@
 """Is the confidence of ``kp predict`` right? Fit its three numbers on the validation set, measure them on the test set.
 
-``python benchmarks/confidence.py`` writes results/confidence/<model>.json: the curve for kp/inference/confidence.py,
+``python -m kp.research.scripts.confidence`` writes results/confidence/<model>.json: the curve of its confidence,
 and, on test people, how often joints of each confidence are within 5 % of the image size of the truth.
 """
 
@@ -21,16 +21,15 @@ BINS = 10
 
 
 def measured(predictor, split: str, background: bool) -> tuple[Tensor, Tensor]:
-    """(distances between readings (n, 2), errors (n,)) of every joint of every frame of a split, % of the image size."""
+    """(distances between readings (n, 2), errors (n,)) of all joints of all frames of a split, % of the image size."""
     test = load_test(replace(predictor.model.config.data, background=background), split)
-    keypoints, apart = predictor.readings(test.images.flatten(0, 1))
-    return apart.flatten(0, 1), joint_errors(keypoints, test.keypoints.flatten(0, 1)).flatten()
+    keypoints, distances = predictor.readings(test.images.flatten(0, 1))
+    return distances.flatten(0, 1), joint_errors(keypoints, test.keypoints.flatten(0, 1)).flatten()
 
 
 def reliability(sure: Tensor, right: Tensor) -> dict:
-    """Joints in tenths of equal number by confidence:
-
-    mean confidence, share that is right; and the mean gap between the two.
+    """Joints in tenths of equal number by confidence: mean confidence, share that is right; and the mean gap between
+    the two.
     """
     order = sure.argsort()
     rows = [(sure[part].mean().item(), right[part].double().mean().item()) for part in order.chunk(BINS)]
@@ -60,8 +59,8 @@ def main(models: tuple[str, ...] = ("people", "faces"), out: Path = Path("result
         curve = fit_curve(*(torch.cat(column) for column in zip(*known, strict=True)))
         numbers = {"model": name, "curve": curve._asdict(), "close": CLOSE}
         for place, background in (("on black", False), ("before backgrounds", True)):
-            apart, error = measured(predictor, "test", background)
-            sure, right = confidence(apart, curve), error <= CLOSE
+            distances, error = measured(predictor, "test", background)
+            sure, right = confidence(distances, curve), error <= CLOSE
             numbers[place] = reliability(sure, right) | {
                 "right_share": right.double().mean().item(),
                 "ranking": ranking(sure, right),

@@ -17,15 +17,14 @@ import torch
 import tyro
 
 from kp.config import Data
-from kp.datasets.cache import Window
+from kp.datasets.cache import ClipCache
 from kp.datasets.sets import open_clips
 from kp.provenance import write_record
 
 
 def link_set(videos: Path, count: int, folder: Path) -> None:
-    """A video set of ``count`` clips below ``folder``:
-
-    links to the train clips of ``videos``, in turn, with their masks.
+    """A video set of ``count`` clips below ``folder``: links to the train clips of ``videos``, in turn, with their
+    masks.
     """
     originals = sorted((videos / "videos/train").resolve().glob("*.mp4"))
     names = [f"{i:06d}" for i in range(count)]
@@ -40,7 +39,7 @@ def link_set(videos: Path, count: int, folder: Path) -> None:
         )
 
 
-def measure(data: Data, steps: int, told) -> None:
+def measure(data: Data, steps: int, results) -> None:
     """Open the set, draw a batch at every step; put what that took into the queue ``told``."""
     started = time.perf_counter()
     clips, generator = open_clips(data, "train"), torch.Generator().manual_seed(0)
@@ -52,8 +51,8 @@ def measure(data: Data, steps: int, told) -> None:
     for step in range(steps, steps + 100):
         clips.pairs(16, generator, step)
     took = time.perf_counter() - started
-    held = clips.frames.held if isinstance(clips.frames, Window) else len(clips)
-    told.put(
+    held = clips.frames.held if isinstance(clips.frames, ClipCache) else len(clips)
+    results.put(
         {
             "clips": len(clips),
             "held": held,
@@ -85,10 +84,10 @@ def main(
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             link_set(videos, count, Path(folder) / "set")
-            told = context.Queue()
-            process = context.Process(target=measure, args=(Data(Path(folder) / "set", memory=memory), steps, told))
+            results = context.Queue()
+            process = context.Process(target=measure, args=(Data(Path(folder) / "set", memory=memory), steps, results))
             process.start()
-            rows.append(told.get())
+            rows.append(results.get())
             process.join()
         print(rows[-1], flush=True)
     write_record(
@@ -97,7 +96,7 @@ def main(
             "sets": rows,
             "memory": memory,
             "steps": steps,
-            "command": f"python benchmarks/footage.py --memory {memory:g}",
+            "command": f"python -m kp.research.scripts.footage --memory {memory:g}",
         },
     )
 

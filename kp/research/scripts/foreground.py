@@ -1,9 +1,7 @@
-"""Masks from motion against the true ones:
-
-``python benchmarks/foreground.py`` after ``kp masks data/people runs/masks/people``.
+"""Masks from motion against the true ones: ``python -m kp.research.scripts.foreground`` after ``kp masks data/people
+runs/masks/people``.
 """
 
-import sys
 from pathlib import Path
 
 import torch
@@ -12,8 +10,7 @@ import tyro
 from kp.datasets.clips import load_clips
 from kp.datasets.retrieval import BLACK
 from kp.own_video.masks import moving
-from kp.provenance import write_record
-from kp.research.study import checksum
+from kp.provenance import command_line, data_checksum, write_record
 
 
 def main(
@@ -29,9 +26,9 @@ def main(
         out: Where to write the record.
     """
     filmed = load_clips(videos, "test", 64, background=True)
-    true, found = (load_clips(videos, "test", 64, masks=m).frames for m in (None, masks))
+    true, others = (load_clips(videos, "test", 64, masks=m).frames for m in (None, masks))
     # a masked pixel is black; a true one is rarely black under the mask, and the same for both
-    subject = [torch.stack([f.amax(-1) > BLACK for f in frames]) for frames in (true, found)]
+    subject = [torch.stack([f.amax(-1) > BLACK for f in frames]) for frames in (true, others)]
     alone = torch.stack([moving(frames) for frames in filmed.frames])
 
     def agreement(guess) -> dict:
@@ -39,7 +36,7 @@ def main(
         return {"iou": both / either, "recall": both / subject[0].sum().item(), "precision": both / guess.sum().item()}
 
     numbers = {"moving pixels alone": agreement(alone), "found by what moves elsewhere": agreement(subject[1])}
-    write_record(out, {**numbers, "data_checksum": checksum(videos), "command": " ".join(["python", *sys.argv])})
+    write_record(out, {**numbers, "data_checksum": data_checksum(videos), "command": command_line()})
     for name, row in numbers.items():
         print(f"{name:32s} " + "   ".join(f"{k} {v:.3f}" for k, v in row.items()))
 

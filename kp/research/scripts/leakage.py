@@ -1,4 +1,4 @@
-"""Every leakage measure on the weights that a study left: ``python benchmarks/leakage.py --seeds 0 1 2``.
+"""Every leakage measure on the weights that a study left: ``python -m kp.research.scripts.leakage --seeds 0 1 2``.
 
 Reads runs/study/weights and runs/study/snapshots, writes one record a seed and the pictures of the first seed.
 Needs: kp study full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400
@@ -17,10 +17,11 @@ from kp.datasets.clips import load_clips, to_images
 from kp.errors import KpError
 from kp.evaluation.evaluate import load_test
 from kp.evaluation.truth import load_truth
-from kp.figures import as_picture, close_all, grid, save
+from kp.figures import write_figure
 from kp.inference.predictor import Predictor, load
-from kp.method.leakage import LIMITS, log_brightness, log_residual, off_skeleton, rms_amplitude
+from kp.method.leakage import log_pictures, off_skeleton, rebuilt_pictures, rms_amplitude
 from kp.method.model import Model
+from kp.method.networks import evaluating
 from kp.provenance import write_record
 from kp.research.ablations import find_ablation
 from kp.research.probes import (
@@ -69,9 +70,8 @@ class Material:
         self.test_colours = test.truth.appearance.repeat_interleave(test.images[:, ::4].shape[1], 0)
 
     def rebuilt(self, inputs, test_inputs, steps: int, seed: int) -> tuple[dict, torch.Tensor]:
-        """What the reconstruction probe makes of a representation:
-
-        its error, how much light and hue are right; the pictures.
+        """What the reconstruction probe makes of a representation: its error, how much light and hue are right; the
+        pictures.
         """
         made = rebuild(inputs, self.images, test_inputs, steps, seed)
         painted = painted_r2(made, self.test_images, self.test_keypoints)
@@ -93,8 +93,11 @@ def references(material: Material, config: Config, draw, rebuild_steps: int, pro
     labels.
     """
     true, test_true = draw(material.keypoints), draw(material.test_keypoints)
-    both = lambda a, b: material.rebuilt(a, b, rebuild_steps, seed)[0] | material.attributes(a, b, probe_steps, seed)
-    found = {
+
+    def both(a, b):
+        return material.rebuilt(a, b, rebuild_steps, seed)[0] | material.attributes(a, b, probe_steps, seed)
+
+    readings = {
         "image": both(material.images, material.test_images),
         "true skeletons": both(true, test_true),
         "image, labels shuffled": material.attributes(
@@ -107,11 +110,11 @@ def references(material: Material, config: Config, draw, rebuild_steps: int, pro
             torch.cat([untrained.model.encoder(x) for x in i.split(64)])
             for i in (material.images, material.test_images)
         )
-    found["y of an untrained Φ"] = both(a, b)
+    readings["y of an untrained Φ"] = both(a, b)
     for pixels in (0.25, 0.5, 1.0):
         a, b = (draw(jitter(k, pixels, config.data.size, seed)) for k in (material.keypoints, material.test_keypoints))
-        found[f"true skeletons, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
-    return found
+        readings[f"true skeletons, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
+    return readings
 
 
 def of_model(
@@ -167,19 +170,10 @@ def over_time(
             row[name] = {
                 "colour_r2": colour_r2(a, material.colours, b, material.test_colours, material.names, probe_steps, seed)
             }
-        found, _ = material.rebuilt(made.skeleton, test_made.skeleton, SHORT, seed)
-        row["y"] |= {"leak": leak(found["rebuild_error"], *short), "painted_r2": found["painted_r2"]}
+        readings, _ = material.rebuilt(made.skeleton, test_made.skeleton, SHORT, seed)
+        row["y"] |= {"leak": leak(readings["rebuild_error"], *short), "painted_r2": readings["painted_r2"]}
         line.append(row)
     return line
-
-
-def draw_rebuilt(out: Path, material: Material, rebuilt: dict) -> None:
-    """rebuilt.png: test images, and what fresh networks rebuilt."""
-    shown = torch.linspace(0, len(material.test_images) - 1, 8).long()
-    rows = [("image", [as_picture(v) for v in material.test_images[shown]])]
-    rows += [(name, [as_picture(v) for v in made[shown]]) for name, made in rebuilt.items()]
-    save(grid(rows, 0.9), out / "rebuilt.png")
-    close_all()
 
 
 def draw_logs(out: Path, material: Material, predictors: dict) -> None:
@@ -188,30 +182,16 @@ def draw_logs(out: Path, material: Material, predictors: dict) -> None:
     """
     index = torch.linspace(0, len(material.test_images) - 1, 8).long()[[2, 5]]
     x, other = material.test_images[index], material.test_others[index]
-    log = {"vmin": LIMITS[0], "vmax": LIMITS[1], "cmap": "afmhot"}
-
-    def row(name, skeleton, redrawn, painted):
-        a, b = log_brightness(skeleton), log_residual(skeleton, redrawn)
-        four = lambda i: ((a[i, 0].numpy(), log), (b[i, 0].numpy(), log), painted and as_picture(painted[i]))
-        return name, [c for i in range(2) for c in (as_picture(x[i]), as_picture(skeleton[i]), *four(i))]
-
     rows = []
     for name, predictor in predictors.items():
         made = predictor(x)
-        rows.append(
-            row(
-                name,
-                made.skeleton,
-                made.redrawn,
-                list(predictor.decode(predictor.model.decoder_input(made.skeleton, made.redrawn), other)),
-            )
-        )
+        painted = predictor.decode(predictor.model.decoder_input(made.skeleton, made.redrawn), other)
+        rows.append((name, made.skeleton, made.redrawn, painted))
     method = next(iter(predictors.values())).model
     true = method.draw(material.test_keypoints[index])
-    with torch.no_grad():
-        rows.append(row("a true skeleton", true, method.draw(method.eval().regressor(true)), None))
-    save(grid(rows, titles=["x", "y = Φ(x)", "log y", "log |y − y*|", "x̂ = Ψ(…)"] * 2), out / "log_pictures.png")
-    close_all()
+    with torch.no_grad(), evaluating(method):
+        rows.append(("a true skeleton", true, method.draw(method.regressor(true)), None))
+    write_figure(log_pictures(x, rows), out / "log_pictures.png")
 
 
 def main(
@@ -268,7 +248,7 @@ def main(
             path, {"steps": steps, "seed": seed, "references": known, "models": models, "capacity_bits": capacity}
         )
         if seed == seeds[0]:
-            draw_rebuilt(out, material, rebuilt)
+            write_figure(rebuilt_pictures(material.test_images, rebuilt), out / "rebuilt.png")
 
 
 if __name__ == "__main__":

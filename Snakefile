@@ -5,7 +5,11 @@ A study of your own: settings (names that `kp settings` lists), seeds, steps, pr
 Every run of it is one job; --executor slurm sends them to a cluster.
 """
 
+import ast
+import hashlib
 from pathlib import Path
+
+include: "kp/research/published.smk"
 
 PRESET = config.get("preset", "laptop")
 DATASET = config.get("dataset", "people")
@@ -17,23 +21,45 @@ SEEDS = config.get("seeds", [0, 1])
 DEVICE = config.get("device", "cpu")
 # Of a notebook: the whole machine, or on a cluster what its job asks for; with --config threads=1 several notebooks run side by side.
 THREADS = config.get("threads", workflow.resource_settings.cores or 8)
-RESULTS, RUNS = str(Path("results") / NAME), str(Path("runs") / NAME)
+RESULTS, RUNS, BOOK = str(Path("results") / NAME), str(Path("runs") / NAME), str(Path("_build") / NAME)
 HERE = Path.cwd()
-LIBRARY = sorted(map(str, Path("kp").rglob("*.py")))  # a change of the library re-runs the notebooks
+MODELS = sorted(map(str, Path("kp/models").glob("*.safetensors")))
 NOTEBOOKS = ["train", "ablate", "visualise", "breaks", "play", "evidence", "own_video", "study", "speed"]
 EXERCISES = sorted(p.stem for p in Path("book/exercises").glob("*.ipynb"))
 SOLUTIONS = int(config.get("solutions", 0))
 CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md", ".bib", ".py", ".css", ".html"))
 COMMON = f"-p dataset {DATASET} -p videos {HERE}/data/{DATASET} -p preset {PRESET}"
 # Absolute folders, so that an executed notebook can be run again from wherever it lies.
-IN = lambda name: f"-p run {HERE}/{RUNS}/{name} -p out {HERE}/{RESULTS}/{name}"
+
+
+def IN(name):
+    return f"-p run {HERE}/{RUNS}/{name} -p out {HERE}/{RESULTS}/{name}"
+
+
 # A finished run is forgotten when its notebook runs again (the code changed); an interrupted one goes on.
 FRESH = "if [ -e {params.forget}/done ]; then rm -rf {params.forget}; fi; "
+ROOMS = ("method", "datasets", "training", "inference", "evaluation")  # what a training and its evaluation use
+
+
+def code(*rooms):
+    """A digest of kp's foundations and of these rooms: a change of what they do re-runs a notebook, one of their words does not."""
+    paths = [*Path("kp").glob("*.py"), *(path for room in rooms for path in Path("kp", room).rglob("*.py"))]
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list):  # strings that stand alone are docstrings
+                node.body = [n for n in body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+        total.update(f"{path}{ast.dump(tree)}".encode())
+    return total.hexdigest()[:16]
+
+
 PAPERMILL = "papermill --log-output --no-progress-bar -k python3"
 
 
 rule book:
-    input: "_build/html/index.html"
+    input: f"{BOOK}/html/index.html"
 
 
 rule notebooks:
@@ -46,15 +72,16 @@ rule dataset:
 
 
 rule check:
-    input: f"data/{DATASET}/SHA256SUMS", LIBRARY
+    input: f"data/{DATASET}/SHA256SUMS"
     output: f"{RESULTS}/check.txt"
-    shell: f"kp check data/{DATASET} | tee {{output}}"
+    params: code=code("datasets")
+    shell: f"kp verify data/{DATASET} | tee {{output}}"
 
 
 rule train:
-    input: "book/train.ipynb", f"{RESULTS}/check.txt", LIBRARY
+    input: "book/train.ipynb", f"{RESULTS}/check.txt"
     output: f"{RESULTS}/train.ipynb", f"{RESULTS}/train/numbers.json"
-    params: forget=f"{RUNS}/train"
+    params: code=code(*ROOMS), forget=f"{RUNS}/train"
     threads: THREADS  # Snakemake passes this to OpenMP
     shell:
         FRESH +
@@ -62,9 +89,9 @@ rule train:
 
 
 rule ablate:
-    input: "book/ablate.ipynb", f"{RESULTS}/train.ipynb", LIBRARY
+    input: "book/ablate.ipynb", f"{RESULTS}/train.ipynb"
     output: f"{RESULTS}/ablate.ipynb", f"{RESULTS}/ablate/numbers.json"
-    params: forget=f"{RUNS}/ablate"
+    params: code=code(*ROOMS, "research"), forget=f"{RUNS}/ablate"
     threads: THREADS
     shell:
         FRESH +
@@ -73,8 +100,9 @@ rule ablate:
 
 
 rule visualise:
-    input: "book/visualise.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY
+    input: "book/visualise.ipynb", f"{RESULTS}/ablate.ipynb"
     output: f"{RESULTS}/visualise.ipynb", f"{RESULTS}/visualise/numbers.json"
+    params: code=code(*ROOMS, "course")
     threads: THREADS
     shell:
         f"{PAPERMILL} book/visualise.ipynb {RESULTS}/visualise.ipynb -p videos {HERE}/data/{DATASET} "
@@ -82,8 +110,9 @@ rule visualise:
 
 
 rule breaks:
-    input: "book/breaks.ipynb", f"{RESULTS}/train.ipynb", LIBRARY
+    input: "book/breaks.ipynb", f"{RESULTS}/train.ipynb"
     output: f"{RESULTS}/breaks.ipynb", f"{RESULTS}/breaks/numbers.json"
+    params: code=code(*ROOMS)
     threads: THREADS
     shell:
         f"{PAPERMILL} book/breaks.ipynb {RESULTS}/breaks.ipynb -p videos {HERE}/data/people -p circle {HERE}/data/circle "
@@ -92,8 +121,9 @@ rule breaks:
 
 rule play:
     """What the pages need to come to life."""
-    input: "book/play.ipynb", f"{RESULTS}/ablate.ipynb", LIBRARY, sorted(str(p) for p in Path("kp/course/play").iterdir() if p.is_file())
+    input: "book/play.ipynb", f"{RESULTS}/ablate.ipynb", sorted(str(p) for p in Path("kp/course/play").iterdir() if p.is_file()), MODELS
     output: f"{RESULTS}/play.ipynb", f"{RESULTS}/play/numbers.json"
+    params: code=code(*ROOMS, "course")
     threads: THREADS
     shell:
         f"{PAPERMILL} book/play.ipynb {RESULTS}/play.ipynb -p videos {HERE}/data/people -p run {HERE}/{RUNS}/train "
@@ -102,16 +132,17 @@ rule play:
 
 rule evidence:
     """Tables and figures of the published records: seconds, nothing is trained."""
-    input: "book/evidence.ipynb", LIBRARY, sorted(str(p) for p in Path("data/runs").rglob("*.json"))
+    input: "book/evidence.ipynb", sorted(str(p) for p in Path("data/runs").rglob("*.json")), MODELS
     output: f"{RESULTS}/evidence.ipynb", f"{RESULTS}/evidence/numbers.json"
+    params: code=code("research", "evaluation", "course")
     shell: f"{PAPERMILL} book/evidence.ipynb {RESULTS}/evidence.ipynb -p records {HERE}/data/runs -p videos {HERE}/data/faces -p out {HERE}/{RESULTS}/evidence"
 
 
 rule own_video:
     """Real footage, fetched from PyPI; with --config preset=smoke three of its cameras and a few steps."""
-    input: "book/own_video.ipynb", LIBRARY
+    input: "book/own_video.ipynb", MODELS
     output: f"{RESULTS}/own_video.ipynb", f"{RESULTS}/own_video/numbers.json"
-    params: forget=f"{RUNS}/own_video", few="-p cameras 3 -p steps 2 -p student_steps 2 -p mask_steps 2" if PRESET == "smoke" else ""
+    params: code=code(*ROOMS, "formats", "own_video", "course"), forget=f"{RUNS}/own_video", few="-p cameras 3 -p steps 2 -p student_steps 2 -p mask_steps 2" if PRESET == "smoke" else ""
     threads: THREADS
     shell:
         FRESH +
@@ -121,7 +152,7 @@ rule own_video:
 
 rule run:
     """One run of a study, a job of its own; one that was killed, or lost with its node, goes on from its checkpoint."""
-    input: "book/run.ipynb", f"{RESULTS}/check.txt", LIBRARY
+    input: "book/run.ipynb", f"{RESULTS}/check.txt"
     output: record=f"{RESULTS}/study/{{setting}}_seed{{seed}}.json", notebook=f"{RESULTS}/study/{{setting}}_seed{{seed}}.ipynb"
     retries: 2
     threads: config.get("threads", 1)
@@ -130,7 +161,8 @@ rule run:
         **({"gpu": 1} if DEVICE != "cpu" else {}),
     params:
         f"-p preset {config.get('preset', 'study')} -p steps {config.get('steps', 300)} -p precision {config.get('precision', 'float32')} -p device {DEVICE} "
-        f"-p out {HERE}/{RESULTS}/study"
+        f"-p out {HERE}/{RESULTS}/study",
+        code=code(*ROOMS, "research"),
     shell:
         f"OMP_NUM_THREADS={{threads}} {PAPERMILL} book/run.ipynb {{output.notebook}} -p setting {{wildcards.setting}} -p seed {{wildcards.seed}} {{params}}"
 
@@ -138,25 +170,27 @@ rule run:
 rule study:
     """All runs compared: those asked for, or else the published ones."""
     input:
-        "book/study.ipynb", LIBRARY,
+        "book/study.ipynb",
         expand(f"{RESULTS}/study/{{setting}}_seed{{seed}}.json", setting=SETTINGS, seed=SEEDS) or sorted(str(p) for p in Path("data/runs/study").glob("*.json"))
     output: f"{RESULTS}/study.ipynb"
-    params: records=f"{HERE}/{RESULTS}/study" if SETTINGS else f"{HERE}/data/runs/study"
+    params: code=code("research", "course"), records=f"{HERE}/{RESULTS}/study" if SETTINGS else f"{HERE}/data/runs/study"
     shell: f"{PAPERMILL} book/study.ipynb {RESULTS}/study.ipynb -p records {{params.records}} -p out {HERE}/{RESULTS}/compared"
 
 
 rule speed:
     """Tables and figures of the published benchmarks: seconds, nothing is measured."""
-    input: "book/speed.ipynb", LIBRARY, sorted(str(p) for p in Path("data/runs/speed").rglob("*.json"))
+    input: "book/speed.ipynb", sorted(str(p) for p in Path("data/runs/speed").rglob("*.json"))
     output: f"{RESULTS}/speed.ipynb"
+    params: code=code("research", "course")
     shell: f"{PAPERMILL} book/speed.ipynb {RESULTS}/speed.ipynb -p records {HERE}/data/runs/speed -p out {HERE}/{RESULTS}/speed"
 
 
 rule exercise:
     """A chapter's exercises: to be filled in, or, with --config solutions=1, solved and run."""
-    input: "book/exercises/{name}.ipynb", "book/exercises/editions.py", LIBRARY
+    input: "book/exercises/{name}.ipynb", "book/exercises/editions.py"
     output: f"{RESULTS}/exercises/{{name}}.ipynb"
     params:
+        code=code(*ROOMS, "course"),
         kind="solved" if SOLUTIONS else "student",
         given=lambda wildcards: " ".join(
             f"-p {name} {HERE}/data/{folder}"
@@ -173,6 +207,14 @@ rule exercises:
 
 
 rule html:
-    input: "_config.yml", "_toc.yml", CHAPTERS, "data/README.md", "CHANGELOG.md", expand("results/{name}.ipynb", name=NOTEBOOKS), expand("results/exercises/{name}.ipynb", name=EXERCISES)
-    output: "_build/html/index.html"
-    shell: "rm -rf _build && jupyter-book build . -W -n --keep-going"
+    """The book, from the notebooks of results/<name>: in place, or with a name from copies in _build/<name>/source."""
+    input: "_config.yml", "_toc.yml", CHAPTERS, "data/README.md", "CHANGELOG.md", expand(f"{RESULTS}/{{name}}.ipynb", name=NOTEBOOKS), expand(f"{RESULTS}/exercises/{{name}}.ipynb", name=EXERCISES)
+    output: f"{BOOK}/html/index.html"
+    params: code=code(*ROOMS, "formats", "own_video", "research", "course"), source=f"{BOOK}/source"
+    run:
+        if not NAME:
+            shell("rm -rf _build && jupyter-book build . -W -n --keep-going")
+        else:
+            shell("rm -rf {BOOK} && mkdir -p {params.source}/data && cp -r book kp _config.yml _toc.yml CHANGELOG.md {params.source}")
+            shell("cp -r data/pictures data/runs data/README.md {params.source}/data && cp -r {RESULTS} {params.source}/results")
+            shell("cd {params.source} && jupyter-book build . --path-output ../out -W -n --keep-going && mv ../out/_build/html ..")

@@ -6,6 +6,7 @@ Faces: kp study rendered_prior rendered_and_frame rendered_alone --preset faces 
 """
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -201,6 +202,7 @@ def main(
     out: Path = Path("results/leakage"),
     rebuild_steps: int = 300,
     probe_steps: int = 200,
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
 ) -> None:
     """Measure leakage of the three variants for every seed that has no record in ``out`` yet.
 
@@ -214,7 +216,7 @@ def main(
     """
     if preset not in VARIANTS:
         raise KpError(f"no leakage study of the preset '{preset}'; use one of: {', '.join(VARIANTS)}")
-    variants, config, place = VARIANTS[preset], find_preset(preset)(), work(preset)
+    variants, config, place = VARIANTS[preset], find_preset(preset)(), work(preset, precision)
     material = Material(config)
     for seed in seeds:
         path = out / f"seed{seed}.json"

@@ -1,0 +1,116 @@
+"""The published evidence, anew: `snakemake published --cores 2`. About a day on two cores; what is there stays, what was cut off goes on.
+
+A table of studies, (preset, settings, seeds, steps, snapshots); every record of data/runs/<study> has a line here.
+"""
+
+from kp.method.step import settle_precision
+
+PRECISION = settle_precision("auto")
+WEIGHTS = f"runs/study/{PRECISION}/weights"
+FACE_WEIGHTS = f"runs/study/faces/{PRECISION}/weights"
+LOOKS = "25 50 100 200 400"
+STUDIES = {
+    "headline": [("study", ["full"], [0, 1, 2], 1500, "")],
+    "long": [
+        ("study", ["full", "skeleton_and_frame", "skeleton_alone"], [0, 1, 2], 700, LOOKS),
+        ("study", ["no_reconstruction"], [0, 1, 2], 700, ""),
+    ],
+    "study": [("study", sorted({p.stem.rpartition("_seed")[0] for p in Path("data/runs/study").glob("*.json")}), [0, 1, 2], 300, "")],
+    "faces": [("faces", ["full", "unmoved", "rendered_prior"], [0], 1000, "")],
+    "faces_short": [("faces", ["rendered_prior", "rendered_and_frame", "rendered_alone"], [0, 1], 600, "")],
+}
+RUNS_OF = {
+    (study, setting): (preset, steps, snapshots)
+    for study, lines in STUDIES.items()
+    for preset, settings, _, steps, snapshots in lines
+    for setting in settings
+}
+RECORDS = [
+    f"results/published/{study}/{setting}_seed{seed}.json"
+    for study, lines in STUDIES.items()
+    for _, settings, seeds, _, _ in lines
+    for setting in settings
+    for seed in seeds
+]
+PEERS = ["supervised", "imm", "read_out"]
+
+
+rule published:
+    input:
+        RECORDS,
+        expand("results/published/headline/student_{place}_seed{seed}.json", place=["black", "rooms"], seed=[0, 1, 2]),
+        expand("results/published/peers/{peer}_{count}_seed{seed}.json", peer=PEERS, count=["50", "500", "all"], seed=[0, 1, 2]),
+        expand("results/published/peers/{peer}_seed0.json", peer=["nearest_prior", "oracle_nearest_prior"]),
+        expand("results/published/leakage/seed{seed}.json", seed=[0, 1, 2]),
+        expand("results/published/faces_leakage/seed{seed}.json", seed=[0, 1]),
+        "results/published/faces/student_black_seed0.json",
+        "results/published/painter/people_seed0.json",
+        expand("results/published/confidence/{model}.json", model=["people", "faces"]),
+        "results/published/watch/signs.json",
+
+
+rule published_run:
+    """One run of a published study."""
+    output: "results/published/{study,headline|long|study|faces|faces_short}/{setting,(?!student).*}_seed{seed}.json"
+    params: of=lambda w: RUNS_OF[w.study, w.setting]
+    retries: 2
+    shell:
+        "kp study {wildcards.setting} --seeds {wildcards.seed} --preset {params.of[0]} --steps {params.of[1]} "
+        "$([ -z '{params.of[2]}' ] || echo --snapshots {params.of[2]}) --out results/published/{wildcards.study}"
+
+
+rule published_student:
+    input: "results/published/headline/full_seed{seed}.json"
+    output: expand("results/published/headline/student_{place}_seed{{seed}}.json", place=["black", "rooms"])
+    shell:
+        "python -m kp.research.scripts.student --teacher {WEIGHTS}/full_steps1500_seed{wildcards.seed}.safetensors "
+        "--seed {wildcards.seed} --out results/published/headline --weights runs/student/seed{wildcards.seed}.safetensors"
+
+
+rule published_face_student:
+    input: "results/published/faces/rendered_prior_seed0.json"
+    output: expand("results/published/faces/student_{place}_seed0.json", place=["black", "rooms"])
+    shell:
+        "python -m kp.research.scripts.student --teacher {FACE_WEIGHTS}/rendered_prior_steps1000_seed0.safetensors "
+        "--steps 1500 --out results/faces --weights runs/student/faces.safetensors"
+
+
+rule published_painter:
+    input: "results/published/headline/student_black_seed0.json"
+    output: "results/published/painter/people_seed0.json"
+    shell: "python -m kp.research.scripts.painter --model runs/student/seed0.safetensors --weights runs/student/people.safetensors --out results/published/painter"
+
+
+rule published_peer:
+    input: lambda w: f"results/published/headline/full_seed{w.seed}.json" if w.peer == "read_out" else []
+    output: expand("results/published/peers/{{peer,supervised|imm|read_out}}_{count}_seed{{seed}}.json", count=["50", "500", "all"])
+    params: run=lambda w: f"--run {WEIGHTS}/full_steps1500_seed{w.seed}.safetensors" if w.peer == "read_out" else f"--seed {w.seed}"
+    shell: "python -m kp.research.scripts.peers {wildcards.peer} {params.run} --labelled 50 500 0 --out results/published/peers"
+
+
+rule published_prior:
+    output: "results/published/peers/{peer,nearest_prior|oracle_nearest_prior}_seed0.json"
+    shell: "python -m kp.research.scripts.peers {wildcards.peer} --out results/published/peers"
+
+
+rule published_leakage:
+    input: expand("results/published/long/{setting}_seed{seed}.json", setting=["full", "skeleton_and_frame", "skeleton_alone"], seed=[0, 1, 2])
+    output: expand("results/published/leakage/seed{seed}.json", seed=[0, 1, 2])
+    shell: "python -m kp.research.scripts.leakage --steps 700 --out results/published/leakage"
+
+
+rule published_face_leakage:
+    input: expand("results/published/faces_short/{setting}_seed{seed}.json", setting=["rendered_prior", "rendered_and_frame", "rendered_alone"], seed=[0, 1])
+    output: expand("results/published/faces_leakage/seed{seed}.json", seed=[0, 1])
+    shell: "python -m kp.research.scripts.leakage --preset faces --steps 600 --seeds 0 1 --out results/published/faces_leakage"
+
+
+rule published_confidence:
+    input: "kp/models/{model}.safetensors"
+    output: "results/published/confidence/{model}.json"
+    shell: "python -m kp.research.scripts.confidence --models {wildcards.model} --out results/published/confidence"
+
+
+rule published_diagnostics:
+    output: "results/published/watch/signs.json"
+    shell: "python -m kp.research.scripts.watch --out results/published/watch/signs.json"

@@ -5,9 +5,9 @@ A study of your own: settings (names that `kp settings` lists), seeds, steps, pr
 Every run of it is one job; --executor slurm sends them to a cluster.
 """
 
-import ast
-import hashlib
 from pathlib import Path
+
+from kp.provenance import code_digest as code  # a change of what a room does re-runs a notebook, one of its words does not
 
 include: "kp/research/published.smk"
 
@@ -39,20 +39,6 @@ def IN(name):
 # A finished run is forgotten when its notebook runs again (the code changed); an interrupted one goes on.
 FRESH = "if [ -e {params.forget}/done ]; then rm -rf {params.forget}; fi; "
 ROOMS = ("method", "datasets", "training", "inference", "evaluation")  # what a training and its evaluation use
-
-
-def code(*rooms):
-    """A digest of kp's foundations and of these rooms: a change of what they do re-runs a notebook, one of their words does not."""
-    paths = [*Path("kp").glob("*.py"), *(path for room in rooms for path in Path("kp", room).rglob("*.py"))]
-    total = hashlib.sha256()
-    for path in sorted(paths):
-        tree = ast.parse(path.read_text())
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list):  # strings that stand alone are docstrings
-                node.body = [n for n in body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
-        total.update(f"{path}{ast.dump(tree)}".encode())
-    return total.hexdigest()[:16]
 
 
 PAPERMILL = "papermill --log-output --no-progress-bar -k python3"
@@ -160,11 +146,11 @@ rule run:
         mem_mb=3000, runtime=config.get("minutes", 120),  # as a job asks a cluster for them
         **({"gpu": 1} if DEVICE != "cpu" else {}),
     params:
-        f"-p preset {config.get('preset', 'study')} -p steps {config.get('steps', 300)} -p precision {config.get('precision', 'float32')} -p device {DEVICE} "
+        options=f"-p preset {config.get('preset', 'study')} -p steps {config.get('steps', 300)} -p precision {config.get('precision', 'auto')} -p device {DEVICE} "
         f"-p out {HERE}/{RESULTS}/study",
         code=code(*ROOMS, "research"),
     shell:
-        f"OMP_NUM_THREADS={{threads}} {PAPERMILL} book/run.ipynb {{output.notebook}} -p setting {{wildcards.setting}} -p seed {{wildcards.seed}} {{params}}"
+        f"OMP_NUM_THREADS={{threads}} {PAPERMILL} book/run.ipynb {{output.notebook}} -p setting {{wildcards.setting}} -p seed {{wildcards.seed}} {{params.options}}"
 
 
 rule study:

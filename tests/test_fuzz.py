@@ -224,10 +224,6 @@ def test_damaged_files(kind, sound, tmp_path):
     )
 
 
-def test_there_are_a_thousand():
-    assert MUTANTS * len(READERS) >= 1000
-
-
 class Evil:
     """Executes a command when it is unpickled."""
 

@@ -1,11 +1,12 @@
 import json
 import subprocess
+import sys
 import time
 
 import torch
 
 import kp.provenance
-from kp.provenance import provenance, write_record
+from kp.provenance import code_digest, command_line, provenance, write_record
 from kp.training.log import read_metrics
 
 
@@ -46,3 +47,24 @@ def test_write_json(tmp_path):
 def test_read_metrics(finished):
     lines = read_metrics(finished[0])
     assert [(line["phase"], line["step"]) for line in lines] == [("pretrain", 4), ("train", 6)]
+
+
+def test_the_code_digest_sees_code_and_no_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(kp.provenance, "__file__", str(tmp_path / "provenance.py"))
+    (tmp_path / "method").mkdir()
+    (tmp_path / "a.py").write_text("x = 1\n")
+    (tmp_path / "method/b.py").write_text('def f():\n    """Words."""\n    return 1\n')
+    before, foundations = code_digest("method"), code_digest()
+    (tmp_path / "method/b.py").write_text('def f():\n    """Other words."""\n    return 1  # one\n')
+    assert code_digest("method") == before != foundations
+    (tmp_path / "method/b.py").write_text('def f():\n    """Words."""\n    return 2\n')
+    assert code_digest("method") != before and code_digest() == foundations
+
+
+def test_the_command_is_what_one_would_type(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/somewhere/deep/program.py", "imm", "--seed", "0"])
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    assert command_line() == "python program.py imm --seed 0"
+    spec = type("Spec", (), {"name": "kp.research.scripts.peers"})
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", spec)
+    assert command_line() == "python -m kp.research.scripts.peers imm --seed 0"

@@ -5,6 +5,7 @@ Both take any number of images at once. What they compute is checked against tor
 
 import logging
 import warnings
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -48,7 +49,7 @@ def write_onnx(predictor: Predictor, out: Path) -> dict[Path, float]:
     from torch on random input of another batch size. KpError if that is more than 1e-4, if Ψ does not read keypoints
     and a second frame, if a library is missing, or if a file cannot be written.
     """
-    model, size, joints = predictor.model.eval().cpu(), predictor.size, len(predictor.skeleton)
+    model, size, joints = deepcopy(predictor.model).eval().cpu(), predictor.size, len(predictor.skeleton)
     method = model.config.method
     if method.decoder_reads != "keypoints" or not method.second_frame:
         raise KpError(

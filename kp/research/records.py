@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import stats
 
 from kp.errors import KpError
 from kp.evaluation.metrics import interval
-
-# 97.5th percentiles of t, 1 to 9 degrees of freedom
-STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def difference_interval(differences: np.ndarray) -> tuple[float, float]:
     seeds = len(differences)
     if seeds > 1:
         means = differences.mean(1)
-        half = STUDENT[min(seeds - 1, len(STUDENT)) - 1] * means.std(ddof=1) / np.sqrt(seeds)
+        half = stats.t.ppf(0.975, seeds - 1) * means.std(ddof=1) / np.sqrt(seeds)
         low, high = min(low, float(means.mean() - half)), max(high, float(means.mean() + half))
     return low, high
 

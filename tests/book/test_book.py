@@ -39,7 +39,6 @@ def test_prose_shows_the_numbers_of_the_run(site):
         return re.findall(r'pasted-text">([^<]*)<', (site / page).read_text())
 
     assert f"{numbers['raw']:.2f}" in shown("book/index.html")
-    assert f"{numbers['steps']:.0f}" in shown("book/index.html")
     assert f"{numbers['regressor_floor']:.2f}" in shown("book/regressor.html")
     assert f"{evidence['leak_y_of_full']:.2f}" in shown("book/leakage.html")
     assert f"{evidence['headline_full']:.2f}" in shown("book/claims.html")

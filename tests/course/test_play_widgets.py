@@ -10,7 +10,7 @@ import torch
 from test_play_specs import predictor
 
 from kp.course.play.specs import repose_spec
-from kp.course.play.widgets import Pictures, Repose, script
+from kp.course.play.widgets import Repose, script
 
 
 def test_one_module_without_imports():
@@ -38,7 +38,3 @@ def test_a_moved_joint_is_answered_with_a_picture():
     widget.answer(widget, {"keypoints": poses.flatten().tolist(), "look": 1}, [])
     planes = np.frombuffer(sent[0][1][0], "<f4").reshape(3, 32, 32)
     np.testing.assert_allclose(planes, made.decode(made.model.draw(poses), looks[1:])[0].numpy(), atol=1e-5)
-
-
-def test_pictures_take_a_kind():
-    assert Pictures(spec={"size": 1}, kind="training").kind == "training"

@@ -63,3 +63,11 @@ def test_a_missing_library_is_named(exported, tmp_path, monkeypatch):
         KpError, match=re.escape("needs the library onnxruntime; install it with: pip install -e '.[onnx]'")
     ):
         write_onnx(exported[0], tmp_path)
+
+
+def test_the_callers_model_stays_as_it_is(finished, tmp_path):
+    predictor = finished[1].predictor()
+    predictor.model.train()
+    write_onnx(predictor, tmp_path)
+    assert predictor.model.training
+    predictor.model.eval()

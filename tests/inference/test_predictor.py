@@ -1,6 +1,7 @@
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from tiny import FRAMES
 
 from kp.errors import KpError
-from kp.inference.predictor import Predictor
+from kp.inference.predictor import Predictor, load
 from kp.skeletons import BODY
 from kp.training.loop import train
 from kp.training.state import State
@@ -164,3 +165,37 @@ def test_decode_is_the_decoder_in_evaluation_mode(predictor):
         expected = predictor.model.eval().decoder(made.redrawn, images())
     predictor.model.train()
     assert torch.equal(predictor.decode(made.redrawn, images()), expected)
+
+
+def test_pixels_are_those_of_kp_predict(predictor, tiny, monkeypatch):
+    """To the bit, whichever door one takes."""
+    monkeypatch.setattr(predictor, "check_background", lambda *_: None)
+    path = tiny / "videos/test/000.mp4"
+    track = predictor.track(path, progress=False)
+    assert np.array_equal(track.keypoints, predictor.pixels(read_video(path)).numpy())
+
+
+def test_a_photo_that_lies_down_is_read_upright(predictor, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(predictor, "check_background", lambda *_: None)
+    pixels = read_video(tiny / "videos/test/000.mp4")[0]
+    Image.fromarray(pixels).save(tmp_path / "upright.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera lay on its side: turn the picture by 90° clockwise
+    Image.fromarray(np.rot90(pixels).copy()).save(tmp_path / "lying.png", exif=exif)
+    upright, lying = (predictor.track(tmp_path / name).keypoints for name in ("upright.png", "lying.png"))
+    assert np.array_equal(upright, lying)
+
+
+def test_the_mode_is_restored_after_an_error(predictor):
+    predictor.model.train()
+    with pytest.raises(RuntimeError, match="Sizes of tensors must match"):
+        predictor(torch.zeros(1, 3, 30, 30))  # no multiple of 8
+    assert predictor.model.training
+
+
+def test_a_folder_of_a_published_name_is_in_nobodys_way(tmp_path, monkeypatch):
+    (tmp_path / "people").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load("people").skeleton == BODY and load(Path("people")).skeleton == BODY
+    with pytest.raises(KpError, match="no such checkpoint"):
+        load("./people")

@@ -173,3 +173,10 @@ def test_precision_left_open_takes_any_record_and_two_precisions_keep_apart(plac
     run(place, ["full"], precision="float32")
     assert is_done(record_path(place / "out", "full", 0), study_config("full", "smoke", 0, 4, "auto"))
     assert study.work("smoke", "float32") != study.work("smoke", "bfloat16")
+
+
+def test_a_regressor_is_not_shared_with_other_data(place, tiny, monkeypatch):
+    full = study_config("full", "smoke", 0, 4, "float32")
+    first = shared_regressor(full)
+    monkeypatch.setattr(study, "data_checksum", lambda videos: "0123456789ab")
+    assert shared_regressor(full) != first

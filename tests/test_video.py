@@ -1,13 +1,19 @@
 import re
 import struct
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
+import kp.video
+from kp.cli.main import main
 from kp.errors import KpError
-from kp.video import find_videos, read_frames, write_video
+from kp.inference.predictor import load
+from kp.inference.view import look
+from kp.video import find_videos, read_frames, read_header, read_image, write_video
 
 
 def corner_marked(count=4, height=32, width=48):
@@ -117,3 +123,99 @@ def test_find_videos(tmp_path):
         KpError, match=re.escape(f"{tmp_path / 'empty'}: holds no video (mp4, m4v, mov, avi, mkv, webm)")
     ):
         find_videos([tmp_path / "empty"])
+
+
+CASES = Path(__file__).parent / "cases"
+
+
+@pytest.mark.parametrize(
+    ("film", "truth", "error"),
+    [
+        ("anamorphic/sar2.mp4", "anamorphic/truth_frame0_stored_pixels.csv", 4),
+        ("mirrored_display_matrix/hflip.mp4", "mirrored_display_matrix/truth_upright_frame0.csv", 5),
+        ("mirrored_display_matrix/vflip.mp4", "mirrored_display_matrix/truth_upright_frame0.csv", 5),
+        ("exif_photo/exif6.jpg", "exif_photo/truth_upright.csv", 8),
+    ],
+)
+def test_people_are_found_where_a_player_shows_them(film, truth, error):
+    """In pixels of the stored frames, turned upright: a wrong turn or a squeezed person costs four times as much."""
+    track = load("people").track(CASES / film, progress=False)
+    true = np.loadtxt(CASES / truth, delimiter=",")
+    assert np.linalg.norm(track.keypoints[0] - true, axis=1).mean() < error
+
+
+def test_pixels_that_are_not_square_are_made_so_and_points_go_back():
+    header = read_header(CASES / "anamorphic/sar2.mp4")
+    assert header.size == (128, 128) and header.stretch == (2, 1)
+    assert look(CASES / "anamorphic/sar2.mp4").stored_size == (64, 128)
+
+
+@pytest.mark.parametrize("name", ["trimmed.mp4", "trimmed.mov"])
+def test_a_cut_without_recoding_shows_what_players_show(name):
+    assert len(list(read_frames(CASES / "edit_list_trim" / name))) == 20
+
+
+def test_a_frame_dropped_while_filming_is_the_one_before():
+    frames = list(read_frames(CASES / "avi_dropped_frames/drops.avi"))
+    assert len(frames) == 24
+    np.testing.assert_allclose([f.seconds for f in frames], np.arange(24) / 25, atol=1e-6)
+    for dropped in (5, 6, 20):
+        assert np.array_equal(frames[dropped].pixels, frames[dropped - 1].pixels)
+    assert not np.array_equal(frames[7].pixels, frames[6].pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("empty.mp4", "is empty (0 bytes); copy it again"), ("audio.mp4", "holds no pictures, only sound; give a video")],
+)
+def test_files_without_pictures_are_told_apart(name, message):
+    path = CASES / "no_video_inside" / name
+    with pytest.raises(KpError, match=f"^{re.escape(f'{path}: {message}')}$"):
+        next(read_frames(path))
+    with pytest.raises(KpError, match=f"^{re.escape(f'{path}: {message}')}$"):
+        read_header(path)
+
+
+def test_twelve_bits_in_sixteen_are_shown_in_eight():
+    raw = np.asarray(Image.open(CASES / "sixteen_bit/camera12bit.png"))
+    assert raw.max() > 255 and raw.max() < 4096
+    assert np.array_equal(read_image(CASES / "sixteen_bit/camera12bit.png")[..., 1], raw >> 4)
+
+
+def test_a_stack_is_a_film_in_one_depth(tmp_path):
+    chance = np.random.default_rng(0)
+    pages = [Image.fromarray(chance.integers(0, top, (20, 30)).astype(np.uint16)) for top in (200, 1000, 60_000)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    frames = list(read_frames(tmp_path / "a.tif"))
+    assert read_header(tmp_path / "a.tif").count == 3 and [f.seconds for f in frames] == [0, 1, 2]
+    for frame, page in zip(frames, pages, strict=True):
+        assert np.array_equal(frame.pixels[..., 0], np.asarray(page) >> 8)
+
+
+def test_an_animation_keeps_its_pace(tmp_path):
+    pages = [Image.new("RGB", (20, 20), (value, 0, 0)) for value in (0, 120, 250)]
+    pages[0].save(tmp_path / "a.gif", save_all=True, append_images=pages[1:], duration=40)
+    assert [round(f.seconds, 3) for f in read_frames(tmp_path / "a.gif")] == [0, 0.04, 0.08]
+    assert read_header(tmp_path / "a.gif").rate == 25
+
+
+def test_pictures_of_real_numbers_are_refused(tmp_path):
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(KpError, match="holds numbers with a decimal point"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("crop", "most"), [("frame", 1), ("subject", 2)])
+def test_a_film_is_decoded_once_or_to_find_its_subject_twice(tmp_path, monkeypatch, crop, most):
+    """Whatever else is asked for: keypoints, pictures, the film with the poses drawn over it."""
+    frames = np.random.default_rng(0).integers(0, 60, (30, 96, 128, 3), np.uint8)
+    for t in range(30):
+        frames[t, 30:80, 10 + 2 * t : 40 + 2 * t] = 220
+    write_video(tmp_path / "a.mp4", frames, crf=10)
+    film, passes = kp.video._film, []
+    monkeypatch.setattr(kp.video, "_film", lambda path: passes.append(path.name) or film(path))
+    monkeypatch.setattr(
+        "sys.argv", ["kp", "predict", "people", str(tmp_path / "a.mp4"), "--crop", crop, "--out", str(tmp_path / "out")]
+    )
+    main()
+    assert passes == ["a.mp4"] * most and (tmp_path / "out/a.mp4").is_file()

@@ -1,5 +1,6 @@
-"""Which way the reconstruction pulls a joint: minus the gradient of ‖Γ(Ψ(β(p), x')) − Γ(x)‖² at p. It ties a drawing to
-its image.
+"""The gradient field of the reconstruction: minus the gradient of ‖Γ(Ψ(β(p), x')) − Γ(x)‖² at a joint.
+
+It ties a drawing to its image.
 """
 
 import torch
@@ -11,7 +12,7 @@ from kp.method.features import PixelPyramid
 from kp.method.model import Model
 
 
-def pull(
+def gradient_field(
     model: Model, keypoints: Float[Tensor, "n k 2"], frame: Float[Tensor, "n 3 s s"], other: Float[Tensor, "n 3 s s"]
 ) -> Float[Tensor, "n k 2"]:
     """−∂/∂p of the squared error of Ψ(β(p), x') to x, averaged over a pyramid of pixels: where descent would move each

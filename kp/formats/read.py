@@ -85,6 +85,8 @@ def _read_csv(path: Path) -> PoseFile:
         rows = [row for row in csv.reader(file) if row]
     if rows and rows[0][0] == "scorer":
         return _read_deeplabcut_rows(path, rows)
+    if rows and rows[0][:2] == ["track", "frame_idx"]:
+        return _read_sleap(path)
     wanted = ["frame", "joint", "x", "y"]
     if not rows or rows[0][:4] != wanted:
         raise KpError(
@@ -171,6 +173,9 @@ def _read_h5(path: Path) -> PoseFile:
     """DeepLabCut's table, or SLEAP's analysis file."""
     with library("h5py", "formats", path).File(path, "r") as file:
         analysis = "node_names" in file and "tracks" in file
+        whole = "point_scores" in file
+    if analysis and not whole:
+        raise KpError(f"{path}: SLEAP's analysis file, but without scores, which its reader wants; give the .slp")
     return _read_sleap(path) if analysis else _read_deeplabcut_h5(path)
 
 
@@ -182,8 +187,8 @@ def choose_skeleton(pose_file: PoseFile, named: Skeleton | None = None) -> Skele
     """The topology of a pose file: the one ``named``; else a shipped one that has exactly these joints; else the file's
     own edges.
 
-    Names such as left_knee and right_knee, or kneeL and kneeR, mirror each other. KpError if the file lacks joints of
-    the named one, or has no edges and fits no shipped one.
+    Mirror pairs are those that the file declares, else names such as left_knee and right_knee, or kneeL and kneeR.
+    KpError if the file lacks joints of the named one, or has no edges and fits no shipped one.
     """
     if named:
         missing = [j for j in named.joints if j not in pose_file.joints]
@@ -202,9 +207,10 @@ def choose_skeleton(pose_file: PoseFile, named: Skeleton | None = None) -> Skele
             "edges; declare a skeleton in "
             "a .json file (see data/hand/hand.json) and give it with --skeleton"
         )
-    pairs = tuple(
+    by_name = tuple(
         (joint, other)
         for joint in pose_file.joints
         if (other := mirror_name(joint)) in pose_file.joints and other != joint
     )
+    pairs = pose_file.mirror_pairs or by_name
     return Skeleton(pose_file.path.stem, pose_file.joints, pose_file.edges, pairs)

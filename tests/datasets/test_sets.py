@@ -13,6 +13,10 @@ from kp.cli.main import main
 from kp.config import Data, smoke
 from kp.datasets.sets import open_clips, open_prior
 from kp.errors import KpError
+from kp.evaluation.evaluate import evaluate
+from kp.evaluation.metrics import score
+from kp.evaluation.truth import load_300vw_truth
+from kp.skeletons import FACE
 from kp.training.loop import train
 
 
@@ -76,3 +80,15 @@ def test_human36m_trains_and_gives_the_table_of_activities(original, tmp_path, c
         and re.search(r"^mean +\d+\.\d\d", shown, re.M)
     )
     assert (tmp_path / "table.json").exists()
+
+
+def test_a_run_of_300vw_is_scored_on_its_frames(videos, tmp_path):
+    """Clips of different lengths; perfect readings have no error."""
+    config = smoke(videos).but(**{"data.skeleton": "face", "data.background": True, "network.sigma": 0.15})
+    state = train(config.but(**{"optimizer.steps": 1, "optimizer.pretrain_steps": 1}), tmp_path / "run")
+    scores = evaluate(state, progress=False)
+    assert scores.error == scores.raw > 0 and set(scores.by_region) == {"jaw", "brows", "nose", "eyes", "lips"}
+    true = load_300vw_truth(videos, config.data.size)
+    assert [len(poses) for poses in true] == [3, 3]
+    perfect = score(true, true, true, true[0][0], FACE)
+    assert perfect.raw == 0 and perfect.ruler == 0

@@ -201,3 +201,33 @@ def test_a_skeleton_with_fewer_joints_than_the_file(track, tmp_path):
     found = read_pose_file(tmp_path / "a.csv")
     assert choose_skeleton(found, wings) == wings and as_prior(found, wings, 32, 1.25).shape == (6, 2, 2)
     assert find_skeleton("body") == BODY
+
+
+CASES = Path(__file__).parents[1] / "cases"
+
+
+def test_where_a_user_labelled_predictions_do_not_count():
+    """24 instances in 12 frames; the predicted ones lie 500 pixels away."""
+    poses = read_pose_file(CASES / "slp_user_and_predicted/both.slp")
+    assert poses.keypoints.shape == (12, 4, 2) and np.ptp(poses.keypoints[:, 0], 0).max() < 100
+
+
+def test_symmetries_of_sleap_are_mirror_pairs(tmp_path):
+    sio = pytest.importorskip("sleap_io")
+    skeleton = sio.Skeleton(["tail", "wing1", "wing2"], [("tail", "wing1"), ("tail", "wing2")], [("wing1", "wing2")])
+    instance = sio.Instance.from_numpy(np.array([[0.0, 0], [10, 0], [0, 10]]), skeleton=skeleton)
+    video = sio.Video(filename="a.mp4", open_backend=False)
+    frame = sio.LabeledFrame(video=video, frame_idx=0, instances=[instance])
+    sio.save_slp(sio.Labels([frame]), str(tmp_path / "a.slp"))
+    poses = read_pose_file(tmp_path / "a.slp")
+    assert [set(pair) for pair in poses.mirror_pairs] == [{"wing1", "wing2"}]
+    assert [set(pair) for pair in choose_skeleton(poses).mirror_pairs] == [{"wing1", "wing2"}]
+
+
+def test_sleap_analysis_files():
+    poses = read_pose_file(CASES / "sleap_exports/analysis.csv")
+    assert poses.keypoints.shape == (12, 4, 2) and set(poses.joints) == {"nose", "left_ear", "right_ear", "tail"}
+    np.testing.assert_allclose(poses.keypoints[0, poses.joints.index("nose")], [101.728, 54.108])
+    path = CASES / "sleap_exports/analysis.h5"
+    with pytest.raises(KpError, match=re.escape(f"{path}: SLEAP's analysis file, but without scores")):
+        read_pose_file(path)

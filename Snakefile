@@ -19,8 +19,8 @@ PROBE = config.get("probe_steps", 300)
 SETTINGS = config.get("settings", [])  # of a study; none: the published records are shown
 SEEDS = config.get("seeds", [0, 1])
 DEVICE = config.get("device", "cpu")
-# Of a notebook: the whole machine, or on a cluster what its job asks for; with --config threads=1 several notebooks run side by side.
-THREADS = config.get("threads", workflow.resource_settings.cores or 8)
+# Of a notebook: all cores but one, or on a cluster what its job asks for; on two cores two notebooks run side by side.
+THREADS = config.get("threads", max(1, (workflow.resource_settings.cores or 8) - 1))
 RESULTS, RUNS, BOOK = str(Path("results") / NAME), str(Path("runs") / NAME), str(Path("_build") / NAME)
 HERE = Path.cwd()
 MODELS = sorted(map(str, Path("kp/models").glob("*.safetensors")))

@@ -6,7 +6,6 @@ Bilen, Vedaldi, CVPR 2020). The paper is in ``kp.method``; ``kp.datasets`` holds
 imported when it is asked for.
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from kp.own_video.fit import fit as fit
     from kp.skeletons import Skeleton as Skeleton
     from kp.training.loop import train as train
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait actively cost a busy machine nine steps of ten
 
 __version__ = "0.4.0"
 __all__ = ["Config", "KpError", "Predictor", "Skeleton", "Track", "__version__", "evaluate", "fit", "load", "train"]

@@ -16,6 +16,16 @@ from torch import Tensor, nn
 from kp.errors import KpError
 
 
+def leave_a_core() -> None:
+    """Compute on all cores but one, unless OMP_NUM_THREADS says otherwise: what commands and notebooks do first.
+
+    Threads wait for each other actively. Beside a load on the same cores they wait for one that is not running, and a
+    step takes several times as long; a core less costs less (data/runs/speed/busy.json).
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+
+
 def start(device: str) -> str:
     """Join the other processes, if torchrun started some; returns the device of this one: "cuda" becomes cuda:0,
     cuda:1, …

@@ -1,5 +1,7 @@
 import json
 import re
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
@@ -155,3 +157,30 @@ def test_record_of_an_older_version():
     record = json.loads(to_json(Config(seed=3)))
     del record["network"]["width"], record["loss"]
     assert from_json(json.dumps(record)) == Config(seed=3)
+
+
+def test_a_copy_with_changes():
+    config = smoke()
+    changed = config.but(seed=3, **{"optimizer.steps": 600, "optimizer.batch": 2, "data.masks": Path("m")})
+    assert (changed.seed, changed.optimizer.steps, changed.optimizer.batch, changed.data.masks) == (
+        3,
+        600,
+        2,
+        Path("m"),
+    )
+    assert changed.but(seed=0, optimizer=config.optimizer, data=config.data) == config and config.seed == 0
+    with pytest.raises(
+        KpError, match="Config has no field 'speed'; it has: data, network, method, loss, optimizer, seed"
+    ):
+        config.but(speed=1)
+    with pytest.raises(KpError, match="Optimizer has no field 'stpes'; it has: steps, "):
+        config.but(**{"optimizer.stpes": 1})
+    with pytest.raises(KpError, match=r"data\.every is 0; it must be at least 1"):
+        config.but(**{"data.every": 0})
+
+
+def test_the_front_door_opens_without_torch():
+    code = "import sys, kp, kp.config; kp.config.laptop().but(seed=1); kp.KpError, kp.__version__, kp.Config; dir(kp)"
+    subprocess.run([sys.executable, "-c", code + "; assert 'torch' not in sys.modules"], check=True)
+    code = "import kp; assert all(hasattr(kp, name) for name in kp.__all__) and not hasattr(kp, 'fly')"
+    subprocess.run([sys.executable, "-c", code], check=True)

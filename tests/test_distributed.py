@@ -151,3 +151,15 @@ def test_a_batch_that_cannot_be_shared(monkeypatch):
     monkeypatch.setattr(distributed, "size", lambda: 3)
     with pytest.raises(KpError, match=r"a batch of 4 cannot be shared by 3 processes; choose another optimizer\.batch"):
         distributed.share(torch.zeros(4))
+
+
+def test_a_core_is_left_to_others(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    distributed.leave_a_core()
+    assert torch.get_num_threads() == before
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    distributed.leave_a_core()
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)

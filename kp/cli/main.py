@@ -57,6 +57,8 @@ def main() -> None:
             print(f"kp {kp.__version__}")
         else:
             command = find_command(words[0])
+            threads = str(max(1, (os.cpu_count() or 1) - 1))
+            os.environ.setdefault("OMP_NUM_THREADS", threads)  # as kp.distributed.leave_a_core, before torch is there
             tyro.cli(command, prog=f"kp {words[0]}", args=words[1:], config=(tyro.conf.CascadeSubcommandArgs,))
         sys.stdout.flush()
     except KpError as error:

@@ -122,3 +122,13 @@ def test_chapters_stand_in_one_form(site):
         for part in ("The question", 'class="beside', "What goes wrong", "Further reading", "Exercises"):
             assert part.replace('class="beside', "beside") in page, f"{name}: {part}"
         assert (site / f"slides/{name}.html").exists()
+
+
+def test_most_notebooks_are_compared_with_what_they_said_before():
+    """nbval runs them a second time; what a tagged cell says must be the same."""
+    compared = [
+        path.stem
+        for path in sorted((ROOT / "book").glob("*.ipynb"))
+        if any("nbval-check-output" in cell.metadata.get("tags", []) for cell in nbformat.read(path, 4).cells)
+    ]
+    assert len(compared) >= 7

@@ -53,7 +53,7 @@ def test_one_file_that_needs_nothing_else(config, tmp_path):
         "processor",
     ):
         assert told in text
-    assert "max='6' value='3'" in page and COLOURS["wrong"] in page and not re.search(r"https?://", page)
+    assert 'max="6" value="3"' in page and COLOURS["wrong"] in page and not re.search(r"https?://", page)
 
 
 def test_all_levels_have_words_and_colours():

@@ -19,10 +19,11 @@ from kp.provenance import command_line, write_record
 from kp.training.loop import train_step
 from kp.training.state import State
 
+CORES = str(os.cpu_count())
 WAYS = {
     "one thread": {"OMP_NUM_THREADS": "1"},
-    "all cores, threads wait actively": {"OMP_WAIT_POLICY": "ACTIVE"},
-    "all cores, threads wait passively": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "all cores, threads wait actively": {"OMP_NUM_THREADS": CORES, "OMP_WAIT_POLICY": "ACTIVE"},
+    "all cores, threads wait passively": {"OMP_NUM_THREADS": CORES, "OMP_WAIT_POLICY": "PASSIVE"},
 }
 WARM_UP = 3  # steps that are not timed
 

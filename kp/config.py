@@ -69,7 +69,7 @@ class Data(Settings):
     move: bool = False
     """Turn, scale and shift both frames of a pair, each on its own, and mirror half of the pairs; likewise the prior's
     poses
-    (kp/geometry.py). For heads that hardly move: only the pose then tells where things are."""
+    (kp/geometry.py). For heads that hardly move: then only the pose says where things are."""
     size: int = 64
     """Training resolution, pixels a side."""
     skeleton: str = "body"
@@ -167,7 +167,7 @@ class Optimizer(Settings):
     pretrain_beta: float = 0.9
     """Adam's first decay in that (the official code: 0.5); it is 0.5 everywhere else."""
     pretrain_augment: bool = True
-    """Whether η is taught more poses than the prior holds: turned, scaled, shifted and mirrored ones."""
+    """Whether η learns from more poses than the prior holds: turned, scaled, shifted and mirrored ones."""
     average: float = 0.99
     """Decay of the running mean of the weights, which predicts (0 = the last weights)."""
     compile: bool = False

@@ -1,4 +1,4 @@
-"""Mistakes a user can make, told in one line that names the culprit and the fix."""
+"""Mistakes that a user can make: one line that names the culprit and the fix."""
 
 from importlib import import_module
 from pathlib import Path

@@ -160,7 +160,7 @@ def test_record_of_an_older_version():
 
 
 def test_a_copy_with_changes():
-    config = smoke()
+    config = PRESETS["smoke"]()
     changed = config.but(seed=3, **{"optimizer.steps": 600, "optimizer.batch": 2, "data.masks": Path("m")})
     assert (changed.seed, changed.optimizer.steps, changed.optimizer.batch, changed.data.masks) == (
         3,

@@ -1,7 +1,7 @@
 """Weights in, keypoints out: of images, of films, with confidence."""
 
+import json
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +63,12 @@ class Predictor:
         return Predictor(model.requires_grad_(False), first.requires_grad_(False))
 
     def save(self, path: Path, **notes: str) -> None:
-        """Write Φ, η, Ψ and η₀ to a .safetensors file, which :func:`load` reads. notes: for its metadata."""
-        write_weights(self.model, self.first_regressor, path, **notes)
+        """Write Φ, η, Ψ, η₀ and the curve of their confidence to a .safetensors file, which :func:`load` reads.
+
+        notes: for its metadata. KpError if the file cannot be written.
+        """
+        curve = {} if self.curve == UNMEASURED else {"confidence": json.dumps(self.curve)}
+        write_weights(self.model, self.first_regressor, path, **curve | notes)
 
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "n 3 s s"], batch: int = 64) -> Prediction:
@@ -159,10 +163,8 @@ class Predictor:
         else:
             list(drawn())
         points, sure = (np.concatenate(column) for column in zip(*parts, strict=True))
-        rate = view.rate if isinstance(view.rate, float) else float(Fraction(view.rate))
-        return Track(
-            view.path, view.stored_size, rate, self.skeleton, points, sure, [glimpses[t] for t in sorted(glimpses)]
-        )
+        shown = [glimpses[t] for t in sorted(glimpses)]
+        return Track(view.path, view.stored_size, view.rate, self.skeleton, points, sure, shown)
 
     def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:
         """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames: those of :meth:`track`.

@@ -39,7 +39,7 @@ MAY_GROW = ("steps", "student_steps")  # settings that a folder's fit may have m
 class Fit:
     """What a model of one's own is made from; kept as RUN/fit.json.
 
-    Paths are absolute, so that the record tells which files.
+    Paths are absolute, so that the record says which files.
     """
 
     videos: tuple[Path, ...]

@@ -65,12 +65,13 @@ def train_supervised(
     truth: Float[Tensor, "c t k 2"],
     labelled: int = 0,
     progress: bool = True,
+    device: str = "cpu",
 ) -> nn.Module:
     """η(Φ(x)), the method's own networks, trained end to end on ‖η(Φ(x)) − p‖² with true keypoints p.
 
     truth: (x, y) in [-1, 1] of every frame of every clip. labelled: how many random frames to learn from (0: all).
-    Steps, batch, rates and seed are those of ``config``. Returns images (b, 3, s, s) → keypoints (b, k, 2).
-    KpError if clips and truth differ in length, or there are not that many frames.
+    Steps, batch, rates and seed are those of ``config``. Trains on ``device``; returns images (b, 3, s, s) → keypoints
+    (b, k, 2), on the CPU. KpError if clips and truth differ in length, or there are not that many frames.
     """
     lengths = [len(frames) for frames in clips.frames]
     if lengths != [truth.shape[1]] * len(truth):
@@ -83,14 +84,15 @@ def train_supervised(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = Model(config)
-    net = nn.Sequential(model.encoder, model.regressor).train()
+    net = nn.Sequential(model.encoder, model.regressor).to(device).train()
 
     def loss() -> Tensor:
         batch = [where[i] for i in torch.randint(len(where), (config.optimizer.batch,), generator=generator).tolist()]
-        return F.mse_loss(net(images_at(clips, batch)), truth_at(truth, batch))
+        return F.mse_loss(net(images_at(clips, batch).to(device)), truth_at(truth, batch).to(device))
 
-    learn(lambda _: loss(), net.parameters(), config.optimizer, "supervised" if progress else "", beta=0.5)
-    return net
+    name = "supervised" if progress else ""
+    learn(lambda _: loss(), net.parameters(), config.optimizer, name, device=torch.device(device).type, beta=0.5)
+    return net.cpu()
 
 
 def gaussian_maps(points: Float[Tensor, "b p 2"], size: int) -> Float[Tensor, "b p {size} {size}"]:
@@ -149,22 +151,24 @@ class Imm(nn.Module):
         return self.paint(self.detector(frame), other)
 
 
-def train_imm(config: Config, clips: Clips, points: int = 30, progress: bool = True) -> Imm:
+def train_imm(config: Config, clips: Clips, points: int = 30, progress: bool = True, device: str = "cpu") -> Imm:
     """IMM on frame pairs of the clips, with the method's reconstruction loss. No poses, no labels.
 
-    Steps, batch, rates, widths and seed are those of ``config``. ``.detector`` of the result finds the points.
+    Steps, batch, rates, widths and seed are those of ``config``. Trains on ``device``, returns a model on the CPU,
+    whose ``.detector`` finds the points.
     """
     generator = torch.Generator().manual_seed(config.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        net, perceptual = Imm(points, config.network.width).train(), make_perceptual(config)
+        net, perceptual = Imm(points, config.network.width).to(device).train(), make_perceptual(config).to(device)
 
     def loss() -> Tensor:
-        frame, other = clips.pairs(config.optimizer.batch, generator)
+        frame, other = (x.to(device) for x in clips.pairs(config.optimizer.batch, generator))
         return perceptual(net(frame, other).float(), frame)
 
-    learn(lambda _: loss(), net.parameters(), config.optimizer, "IMM" if progress else "", beta=0.5)
-    return net
+    name = "IMM" if progress else ""
+    learn(lambda _: loss(), net.parameters(), config.optimizer, name, device=torch.device(device).type, beta=0.5)
+    return net.cpu()
 
 
 def linear_read_out(

@@ -28,25 +28,31 @@ def small_network(channels: int, outputs: int) -> nn.Sequential:
 
 
 def fit_probe(
-    inputs: Float[Tensor, "n c s s"], loss: Callable[[Tensor, Tensor], Tensor], outputs: int, steps: int, seed: int
+    inputs: Float[Tensor, "n c s s"],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    outputs: int,
+    steps: int,
+    seed: int,
+    device: str = "cpu",
 ) -> Callable[[Tensor], Tensor]:
     """A network trained with Adam (one cycle to 3e-3, batches of 32); ``loss(output, rows)`` knows the labels of the
     rows.
 
-    Inputs are standardised by their own mean and deviation, so that faint signals are not lost to scale.
+    Inputs are standardised by their own mean and deviation, so that faint signals are not lost to scale. The network
+    computes on ``device``; everything else stays on the CPU.
     """
     mean, deviation = inputs.mean(), inputs.std() + 1e-6
 
     def of_batch(probe, generator):
         rows = torch.randint(len(inputs), (32,), generator=generator)
-        return loss(probe((inputs[rows] - mean) / deviation), rows)
+        return loss(probe(((inputs[rows] - mean) / deviation).to(device)).cpu(), rows)
 
     rates = replace(PROBE, steps=steps)
-    probe = teach_fresh(lambda: small_network(inputs.shape[1], outputs), of_batch, rates, seed)
+    probe = teach_fresh(lambda: small_network(inputs.shape[1], outputs), of_batch, rates, seed, device=device)
 
     def read(x):
         with torch.no_grad():
-            return torch.cat([probe((part - mean) / deviation) for part in x.split(128)])
+            return torch.cat([probe(((part - mean) / deviation).to(device)).cpu() for part in x.split(128)])
 
     return read
 
@@ -58,6 +64,7 @@ def identity_bits(
     clip: Int[Tensor, " n"],
     steps: int = 300,
     seed: int = 0,
+    device: str = "cpu",
 ) -> tuple[float, float]:
     """(usable information about who is shown, in bits; accuracy in %) on held-out clips of people the probe knows.
 
@@ -67,7 +74,7 @@ def identity_bits(
     """
     count = int(identity.max()) + 1
     known = identity[~held_out]
-    read = fit_probe(inputs[~held_out], lambda out, rows: F.cross_entropy(out, known[rows]), count, steps, seed)
+    read = fit_probe(inputs[~held_out], lambda out, rows: F.cross_entropy(out, known[rows]), count, steps, seed, device)
     prior = torch.bincount(known, minlength=count).double() + 1
     prior /= prior.sum()
     scores, true = read(inputs[held_out]).double(), identity[held_out]
@@ -91,6 +98,7 @@ def colour_r2(
     names: tuple[str, ...],
     steps: int = 300,
     seed: int = 0,
+    device: str = "cpu",
 ) -> dict[str, float]:
     """R² of the five named colours (top, hair, …) that a probe reads off pictures of people it has not seen.
 
@@ -100,7 +108,7 @@ def colour_r2(
     target = colours.flatten(1)
     mean, deviation = target.mean(0), target.std(0) + 1e-6
     wanted = (target - mean) / deviation
-    read = fit_probe(inputs, lambda out, rows: F.mse_loss(out, wanted[rows]), 15, steps, seed)
+    read = fit_probe(inputs, lambda out, rows: F.mse_loss(out, wanted[rows]), 15, steps, seed, device)
     made = (read(test_inputs) * deviation + mean).view(-1, 5, 3)
     missed = ((made - test_colours) ** 2).sum((0, 2))
     total = ((mean.view(5, 3) - test_colours) ** 2).sum((0, 2))
@@ -247,26 +255,27 @@ def rebuild(
     steps: int,
     seed: int = 0,
     width: int = 16,
+    device: str = "cpu",
 ) -> Float[Tensor, "m 3 s s"]:
     """The probe: images that a fresh network rebuilds from ``test_inputs`` alone, for people it has not seen.
 
     It learns inputs → images, a small encoder-decoder with skips trained for ``steps`` batches of 16 with
-    Adam and the one-cycle schedule. The same probe serves every representation, so its errors compare.
+    Adam and the one-cycle schedule, on ``device``. The same probe serves every representation, so its errors compare.
     """
 
     def fast(x):
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.contiguous(memory_format=torch.channels_last).to(device)
 
     def loss(probe, generator):
         rows = torch.randint(len(inputs), (16,), generator=generator)
-        return F.mse_loss(probe(fast(inputs[rows])), images[rows])
+        return F.mse_loss(probe(fast(inputs[rows])), fast(images[rows]))
 
     def make():
         return Encoder(width, inputs.shape[1], 3).to(memory_format=torch.channels_last)
 
-    probe = teach_fresh(make, loss, replace(PROBE, steps=steps), seed)
+    probe = teach_fresh(make, loss, replace(PROBE, steps=steps), seed, device=device)
     with torch.no_grad():
-        return torch.cat([probe(x) for x in test_inputs.split(64)])
+        return torch.cat([probe(fast(x)).cpu() for x in test_inputs.split(64)])
 
 
 def leak(error: float, geometry: float, image: float) -> float:

@@ -27,13 +27,13 @@ SPREAD, BEYOND, FOLLOWS, FLIPS, ACCURACY = 0.25, 0.3, 0.45, 0.25, 0.95  # beyond
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What one look at a training tells. Shares are in [0, 1].
+    """The numbers of one look at a training. Shares are in [0, 1].
 
     ``spread``: standard deviation of the joints over the frames, as a multiple of that over the prior's poses.
     ``centred``: share of joints within 5 % of the image's size of its centre, and ``prior_centred`` that of the prior.
     ``follows``: how far poses move when the picture is shifted, as a multiple of the shift. ``flips``: share of poses
     whose redrawing η₀ reads with left and right exchanged. ``real`` and ``fake``: D's mean score of drawn prior poses
-    (wanted: 1) and of Φ's pictures (wanted: 0), ``accuracy``: the share of both that it tells right; None without D.
+    (wanted: 1) and of Φ's pictures (wanted: 0), ``accuracy``: the share of both that it judges rightly; None without D.
     """
 
     step: int
@@ -208,6 +208,9 @@ HEALTHY = {
     "flips": (f"under {FLIPS}", "share of poses whose redrawing is read with left and right exchanged"),
     "real": ("near 1", "D's mean score of drawn prior poses"),
     "fake": ("not near 0", "D's mean score of Φ's pictures, which should become like drawn poses"),
-    "accuracy": (f"under {ACCURACY}", "share of pictures that D tells right; 0.5: it cannot tell Φ's from drawn poses"),
+    "accuracy": (
+        f"under {ACCURACY}",
+        "share of pictures that D judges rightly; at 0.5 it cannot tell Φ's from drawn poses",
+    ),
 }
-"""Sign → (its healthy range, what it tells)."""
+"""Diagnostic → (its healthy range, what it means)."""

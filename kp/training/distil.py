@@ -1,4 +1,4 @@
-"""What is taught by a trained model: a student that needs no masks, and a painter. Not in the paper; still no labels.
+"""What learns from a trained model: a student that needs no masks, and a painter. Not in the paper; still no labels.
 
 The student: the teacher looks at clean images (people on black), the student at harder ones of the same frames (with
 their backgrounds, in changed colours, mirrored, and, if ``data.move``, turned, scaled and shifted). Masks are then
@@ -7,7 +7,7 @@ person's every frame shares do not.
 
 The painter: the method trains Ψ only as far as Φ needs it, for its gradient. Here Φ and η stay as they are, and Ψ
 learns for as long as one likes from frame pairs in ever new colours, so that it must take them from x' and cannot know
-them from the people it was taught with.
+them from the people that it learnt from.
 """
 
 from copy import deepcopy
@@ -56,8 +56,9 @@ def train_student(
     check_labels(clips, labels)
     rates = config.optimizer
     generator = torch.Generator().manual_seed(config.seed)
-    model = Model(config.but(network=teacher.model.config.network)).to(device)
+    model = Model(config.but(network=teacher.model.config.network))
     model.load_state_dict(teacher.model.state_dict())
+    model.to(device)
     average = deepcopy(model).requires_grad_(False)
     model.train().requires_grad_(True)
     half = rates.batch // 2  # of the batch is mirrored, with its labels
@@ -81,7 +82,7 @@ def train_student(
 
     weights = [*model.encoder.parameters(), *model.regressor.parameters()]
     learn(loss, weights, rates, "student", [(average, model)], torch.device(device).type)
-    return Predictor(average.cpu().eval(), teacher.first_regressor)
+    return Predictor(average.cpu().eval(), deepcopy(teacher.first_regressor).cpu())
 
 
 def train_painter(
@@ -125,7 +126,8 @@ def train_painter(
 
     learn(loss, decoder.parameters(), rates, "painter", [(average, decoder)], torch.device(device).type)
     model.decoder = average
-    return Predictor(model.cpu().eval().requires_grad_(False), teacher.first_regressor, teacher.curve)
+    first = deepcopy(teacher.first_regressor).cpu()
+    return Predictor(model.cpu().eval().requires_grad_(False), first, teacher.curve)
 
 
 def frames_at(clips: Clips, clip: list[int], moments: list[int]) -> Float[Tensor, "b 3 s s"]:

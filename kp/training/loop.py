@@ -135,7 +135,7 @@ def _more_steps(config: Config, state: State) -> bool:
 
 
 def _before(line: str, state: State) -> bool:
-    """Whether a line of metrics.jsonl tells of a step that the checkpoint holds; one cut short by a crash does not."""
+    """Whether a line of metrics.jsonl is of a step that the checkpoint holds; one cut short by a crash is not."""
     try:
         metrics = json.loads(line)
         return metrics["step"] <= (state.pretrain_step if metrics["phase"] == "pretrain" else state.step)

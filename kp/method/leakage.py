@@ -48,8 +48,8 @@ def log_pictures(
 ) -> Figure:
     """The log picture: for each of n images x in a row of its own, below them what models draw of them, side by side.
 
-    rows: (label, y, y*, x̂), all in [-1, 1], a row a model: y, log y, log |y − y*| and x̂, which may be None. All log
-    pictures share one scale, ``LIMITS``.
+    rows: (label, y, y*, x̂), all in [-1, 1], a row a model: y, log y, ``log |y − y*|`` and x̂, which may be None. All
+    log pictures share one scale, ``LIMITS``.
     """
     shown = {"vmin": LIMITS[0], "vmax": LIMITS[1], "cmap": "afmhot"}
     lines: list[tuple[str, list]] = [("image x", [cell for x in images for cell in (as_picture(x), None, None, None)])]

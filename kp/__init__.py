@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kp.evaluation.evaluate import evaluate as evaluate
     from kp.formats.track import Track as Track
     from kp.inference.predictor import Predictor as Predictor
-    from kp.inference.predictor import load as load
+    from kp.inference.published import load as load
     from kp.own_video.fit import fit as fit
     from kp.skeletons import Skeleton as Skeleton
     from kp.training.loop import train as train
@@ -32,7 +32,7 @@ _HOMES = {
     "Track": "kp.formats.track",
     "evaluate": "kp.evaluation.evaluate",
     "fit": "kp.own_video.fit",
-    "load": "kp.inference.predictor",
+    "load": "kp.inference.published",
     "train": "kp.training.loop",
 }
 

@@ -21,7 +21,8 @@ from kp.errors import KpError
 from kp.formats.read import choose_skeleton, read_pose_file
 from kp.formats.track import Track
 from kp.inference.crops import read_boxes
-from kp.inference.predictor import Predictor, load
+from kp.inference.predictor import Predictor
+from kp.inference.published import load
 from kp.method.checkpoint import save_checkpoint
 from kp.own_video.prepare import as_prior
 from kp.skeletons import BODY, find_skeleton

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from kp.config import smoke
-from kp.inference.predictor import load
+from kp.inference.published import load
 from kp.training.loop import train
 
 DATA = Path(__file__).parents[1] / "data"

@@ -10,7 +10,7 @@ import kp
 from kp.evaluation.evaluate import load_test
 from kp.evaluation.metrics import ruler_errors
 from kp.geometry import joint_errors
-from kp.inference.predictor import MODELS
+from kp.inference.published import MODELS
 
 ROOT = Path(__file__).parents[1]
 CARDS = {name: (MODELS / f"{name}.md").read_text() for name in ("people", "faces")}

@@ -11,7 +11,7 @@ from PIL import Image
 import kp.video
 from kp.cli.main import main
 from kp.errors import KpError
-from kp.inference.predictor import load
+from kp.inference.published import load
 from kp.inference.view import look
 from kp.video import find_videos, read_frames, read_header, read_image, write_video
 

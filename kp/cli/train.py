@@ -60,7 +60,7 @@ def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Pa
     from kp.datasets.human36m import is_human36m
     from kp.evaluation.evaluate import activities
     from kp.evaluation.evaluate import evaluate as score
-    from kp.inference.predictor import load
+    from kp.inference.published import load
 
     predictor = load(run)
     if is_human36m(predictor.model.config.data.videos):

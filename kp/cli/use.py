@@ -34,8 +34,8 @@ def predict(
             (JSON), sleap (.slp).
         out: Folder for the results.
     """
-    from kp.inference.predictor import load
-    from kp.video import find_videos, is_video, read_header
+    from kp.inference.published import load
+    from kp.video import find_videos
 
     paths = [video for path in inputs for video in (find_videos([path]) if path.is_dir() else [path])]
     if not paths:
@@ -54,9 +54,7 @@ def predict(
     except OSError as error:
         raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
     for path, box_track, mask in zip(paths, boxes, mask_files, strict=True):
-        moving = is_video(path) or (read_header(path).count or 2) > 1
-        overlay = out / f"{path.stem}.mp4" if moving else None
-        track = predictor.track(path, subject.crop, box_track, mask, overlay)
+        track = predictor.track(path, subject.crop, box_track, mask, overlay=out / f"{path.stem}.mp4")
         for ending in endings[:-1]:
             track.save(out / f"{path.stem}{ending}")
     print(f"wrote the keypoints of {len(paths)} files to {out}/")
@@ -82,7 +80,7 @@ def repose(
         masks: Two files, for pose and for person, white where the subject is.
         out: Folder for the results.
     """
-    from kp.inference.predictor import load
+    from kp.inference.published import load
     from kp.inference.repose import write_reposed
     from kp.inference.view import look
 
@@ -104,7 +102,7 @@ def export(run: Positional[Path], out: Path = Path("onnx")) -> None:
         out: Folder for the two files.
     """
     from kp.inference.onnx import write_onnx
-    from kp.inference.predictor import load
+    from kp.inference.published import load
 
     for path, difference in write_onnx(load(run), out).items():
         print(f"{path}: differs from torch by {difference:.1e} at most")

@@ -18,7 +18,8 @@ from kp.errors import KpError
 from kp.evaluation.metrics import Scores, score
 from kp.evaluation.truth import Truth, activity_table, load_300vw_truth, load_human36m_truth, load_truth
 from kp.geometry import joint_errors
-from kp.inference.predictor import Prediction, Predictor, load
+from kp.inference.predictor import Prediction, Predictor
+from kp.inference.published import load
 from kp.method.networks import evaluating
 from kp.skeletons import find_skeleton
 
@@ -63,7 +64,7 @@ def evaluate(model: str | Path | Predictor | Trained, split: str = "test", progr
     it was trained on: people it has never seen.
 
     300-VW has no such split: scored are the frames that it was trained on, without their points. KpError as from
-    :func:`kp.inference.predictor.load`, or if the data hold no truth.
+    :func:`kp.inference.published.load`, or if the data hold no truth.
     """
     if isinstance(model, str | Path):
         predictor = load(model)

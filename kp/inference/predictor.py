@@ -17,14 +17,13 @@ from kp.formats.track import GLIMPSES, Track
 from kp.geometry import evenly, joint_errors, resize_pixels, to_pixels
 from kp.inference.confidence import UNMEASURED, Curve, confidence
 from kp.inference.view import View, look
-from kp.method.checkpoint import load_weights, read_checkpoint
+from kp.method.checkpoint import read_checkpoint
 from kp.method.checkpoint import save_weights as write_weights
 from kp.method.model import Model
 from kp.method.networks import evaluating
 from kp.skeletons import resolve_flips
 from kp.video import shrink, write_video
 
-MODELS = Path(__file__).parents[1] / "models"
 DARK, BLACK_SHARE = 16, 0.3  # a removed background: at least this share of pixels is darker than this
 
 
@@ -133,8 +132,8 @@ class Predictor:
         """The keypoints of every frame of a film, a stack or a picture; exactly what ``kp predict`` writes.
 
         crop, boxes, masks: where the subject is (:func:`kp.inference.view.look`). overlay: also write the film with the
-        poses drawn over it. KpError names the file that does not fit, or says that a background shows and the model
-        learnt from subjects on black.
+        poses drawn over it, if it has more than one frame. KpError names the file that does not fit, or says that a
+        background shows and the model learnt from subjects on black.
         """
         view = path if isinstance(path, View) else look(Path(path), crop, boxes, masks, progress)
         parts, glimpses, moments = [], {}, set(evenly(view.count, GLIMPSES))
@@ -153,12 +152,12 @@ class Predictor:
                         for t in moments & {*range(first, first + len(frames))}
                     }
                 )
-                if overlay:
+                if overlay and view.count > 1:
                     yield from (
                         draw_poses(f[None], p[None], self.skeleton)[0] for f, p in zip(frames, shown, strict=True)
                     )
 
-        if overlay:
+        if overlay and view.count > 1:
             write_video(overlay, drawn(), crf=20, rate=view.rate, preset="veryfast")
         else:
             list(drawn())
@@ -188,28 +187,3 @@ class Predictor:
                 f"{name}: shows a background, but this model learnt from subjects on black; give --masks, or train "
                 "with --data.background"
             )
-
-
-def load(name: str | Path) -> Predictor:
-    """The published model called ``name``, or the one in a .safetensors file or run folder, ready to predict on the
-    CPU.
-
-    ``kp.load("people")`` finds the 17 joints of ``kp.skeletons.BODY`` in people, ``kp.load("faces")`` the 68 landmarks
-    of ``kp.skeletons.FACE`` in faces, both on black or before a background. A published name is never a folder: write
-    ./people for a folder of that name. KpError lists the published models if there is none of that name, and names the
-    file if it is missing or damaged.
-    """
-    path, published = Path(name), {file.stem: file for file in MODELS.glob("*.safetensors")}
-    if str(name) in published:
-        path = published[str(name)]
-    elif (path / "model.safetensors").is_file():  # what kp fit leaves
-        path = path / "model.safetensors"
-    if path.is_dir() or path.suffix == ".pt":
-        return Predictor.load(path)
-    if path.suffix != ".safetensors":
-        known = ", ".join(sorted(published)) or "none"
-        raise KpError(
-            f"{name}: no run folder, no .safetensors file and no published model (there are: {known}); check it"
-        )
-    model, first, metadata = load_weights(path)
-    return Predictor(model, first, Curve.of(metadata))

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from kp import distributed
 from kp.method.features import PerceptualLoss
-from kp.method.model import Model, Pass, discriminator_loss, generator_loss, regressor_loss, run
+from kp.method.losses import discriminator_loss, generator_loss, regressor_loss
+from kp.method.model import Model, Pass, run
 
 
 def step(

@@ -19,7 +19,8 @@ from kp.datasets.priors import Poses
 from kp.datasets.sets import open_clips
 from kp.errors import KpError
 from kp.files import atomic_write, read_npz
-from kp.inference.predictor import Predictor, load
+from kp.inference.predictor import Predictor
+from kp.inference.published import load
 from kp.own_video.masks import write_masks
 from kp.own_video.prepare import prepare
 from kp.skeletons import FACE, find_skeleton, skeleton_with

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from kp.config import Config
 from kp.datasets.clips import Clips, to_images
 from kp.errors import KpError
-from kp.method.model import Model, make_perceptual
+from kp.method.losses import make_perceptual
+from kp.method.model import Model
 from kp.method.networks import block, marginal_soft_argmax, trunk
 from kp.training.optim import learn
 

@@ -25,7 +25,8 @@ from kp.datasets.sets import open_clips, open_prior
 from kp.errors import KpError
 from kp.geometry import draw_similarity
 from kp.method.checkpoint import save_checkpoint
-from kp.method.model import Model, reading_loss
+from kp.method.losses import reading_loss
+from kp.method.model import Model
 from kp.method.step import arithmetic, descend, settle_precision, step
 from kp.training.log import append_metrics, read_metrics
 from kp.training.optim import learning_rate

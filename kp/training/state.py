@@ -9,7 +9,8 @@ from torch import nn
 from kp.config import Config, from_json, to_json
 from kp.inference.predictor import Predictor
 from kp.method.checkpoint import read_checkpoint
-from kp.method.model import Model, make_perceptual
+from kp.method.losses import make_perceptual
+from kp.method.model import Model
 from kp.method.step import ImagePool
 from kp.training.optim import follow
 

@@ -8,7 +8,8 @@ import torch
 from kp.datasets.clips import to_images
 from kp.geometry import joint_errors
 from kp.inference.confidence import CLOSE, UNMEASURED, Curve, confidence, fit_curve
-from kp.inference.predictor import Predictor, load
+from kp.inference.predictor import Predictor
+from kp.inference.published import load
 
 RECORDS = Path(__file__).parents[2] / "data/runs/confidence"
 

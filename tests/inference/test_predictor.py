@@ -10,7 +10,8 @@ from PIL import Image
 from tiny import FRAMES
 
 from kp.errors import KpError
-from kp.inference.predictor import Predictor, load
+from kp.inference.predictor import Predictor
+from kp.inference.published import load
 from kp.skeletons import BODY
 from kp.training.loop import train
 from kp.training.state import State

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 
 import kp
 from kp.errors import KpError
-from kp.inference.predictor import load
+from kp.inference.published import load
 
 
 @pytest.fixture(scope="module")

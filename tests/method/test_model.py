@@ -7,8 +7,7 @@ import torch.nn.functional as F
 
 from kp.config import Loss, Method
 from kp.method.features import VGG, PixelPyramid
-from kp.method.model import (
-    Model,
+from kp.method.losses import (
     discriminator_loss,
     generator_loss,
     least_squares,
@@ -16,8 +15,8 @@ from kp.method.model import (
     motion_weight,
     reading_loss,
     regressor_loss,
-    run,
 )
+from kp.method.model import Model, run
 from kp.method.networks import Regressor, UNetRegressor
 
 
@@ -176,7 +175,7 @@ def test_make_perceptual(config):
 @pytest.mark.parametrize(("features", "loader"), [("lite0", "Lite0"), ("vgg16", "vgg16"), ("vgg19", "vgg19")])
 def test_make_perceptual_with_weights(config, monkeypatch, features, loader):
     read = []
-    monkeypatch.setattr(f"kp.method.model.{loader}", lambda *given: read.append(given) or PixelPyramid())
+    monkeypatch.setattr(f"kp.method.losses.{loader}", lambda *given: read.append(given) or PixelPyramid())
     loss = Loss(features=features, weights=Path("weights.pth"), relu=True)
     assert isinstance(make_perceptual(replace(config, loss=loss)).features, PixelPyramid)
     assert read == [(loss.weights,) if features == "lite0" else (loss.weights, True)]

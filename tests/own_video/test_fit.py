@@ -10,7 +10,8 @@ from tiny import prior_arrays, write_video
 
 import kp.own_video.fit
 from kp.errors import KpError
-from kp.inference.predictor import Predictor, load
+from kp.inference.predictor import Predictor
+from kp.inference.published import load
 from kp.own_video.fit import Fit, choose_config, find_poses, fit_stages, skeleton_of
 from kp.skeletons import FACE
 from kp.training.state import State

@@ -7,7 +7,7 @@ import pytest
 
 from kp.config import from_json, smoke
 from kp.errors import KpError
-from kp.inference.predictor import load
+from kp.inference.published import load
 from kp.provenance import data_checksum
 from kp.research import study
 from kp.research.study import is_done, record_path, run_study, shared_regressor, study_config

@@ -7,7 +7,8 @@ import torch
 import kp.training.diagnostics
 from kp.datasets.clips import Clips
 from kp.datasets.sets import open_clips, open_prior
-from kp.inference.predictor import Prediction, Predictor, load
+from kp.inference.predictor import Prediction, Predictor
+from kp.inference.published import load
 from kp.training.diagnostics import HEALTHY, Diagnostics, Probe, Verdict, diagnose, following, judge
 from kp.training.loop import adopt_model, train
 from kp.training.state import State

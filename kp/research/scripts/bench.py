@@ -22,7 +22,8 @@ from kp.config import Config, faithful, find_preset, of_dataset, study
 from kp.datasets.sets import open_clips, open_prior
 from kp.inference.predictor import Predictor
 from kp.method.features import VGG, VGG19_STAGES, PerceptualLoss, vgg_shapes
-from kp.method.model import discriminator_loss, generator_loss, regressor_loss, run
+from kp.method.losses import discriminator_loss, generator_loss, regressor_loss
+from kp.method.model import run
 from kp.method.renderer import render_skeleton
 from kp.provenance import write_record
 from kp.skeletons import find_skeleton

@@ -14,7 +14,7 @@ from torch import Tensor
 from kp.evaluation.evaluate import load_test
 from kp.geometry import joint_errors
 from kp.inference.confidence import CLOSE, confidence, fit_curve
-from kp.inference.predictor import load
+from kp.inference.published import load
 from kp.provenance import write_record
 
 BINS = 10

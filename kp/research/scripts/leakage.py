@@ -19,7 +19,8 @@ from kp.errors import KpError
 from kp.evaluation.evaluate import load_test
 from kp.evaluation.truth import load_truth
 from kp.figures import write_figure
-from kp.inference.predictor import Predictor, load
+from kp.inference.predictor import Predictor
+from kp.inference.published import load
 from kp.method.leakage import log_pictures, off_skeleton, rebuilt_pictures, rms_amplitude
 from kp.method.model import Model
 from kp.method.networks import evaluating

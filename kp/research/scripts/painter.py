@@ -20,7 +20,8 @@ from torch import Tensor
 from kp.datasets.clips import load_clips
 from kp.evaluation.evaluate import load_test
 from kp.figures import as_picture, grid, save
-from kp.inference.predictor import Predictor, load
+from kp.inference.predictor import Predictor
+from kp.inference.published import load
 from kp.provenance import command_line, data_checksum, write_record
 from kp.training.distil import pseudo_labels, train_painter
 

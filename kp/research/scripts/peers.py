@@ -23,7 +23,7 @@ from kp.errors import KpError
 from kp.evaluation.evaluate import load_test
 from kp.evaluation.metrics import oracle_nearest_prior, score
 from kp.evaluation.truth import load_truth
-from kp.inference.predictor import load
+from kp.inference.published import load
 from kp.method.step import settle_precision
 from kp.provenance import command_line, write_record
 from kp.research.baselines import (

@@ -20,7 +20,7 @@ from kp.datasets.priors import load_prior
 from kp.evaluation.evaluate import load_test, measure
 from kp.evaluation.metrics import nearest_pose_error
 from kp.geometry import joint_errors
-from kp.inference.predictor import load
+from kp.inference.published import load
 from kp.provenance import command_line, data_checksum, write_record
 from kp.research.study import record_path
 from kp.training.distil import pseudo_labels, train_student

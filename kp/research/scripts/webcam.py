@@ -20,7 +20,8 @@ from kp.evaluation.evaluate import load_test
 from kp.figures import draw_poses, grid, overlay, write_figure
 from kp.geometry import joint_errors
 from kp.inference.confidence import jitter
-from kp.inference.predictor import Predictor, load
+from kp.inference.predictor import Predictor
+from kp.inference.published import load
 from kp.provenance import write_record
 from kp.video import read_video, shrink, write_video
 

@@ -1,0 +1,35 @@
+"""Models by name: the published ones in kp/models, with a card each, and those of run folders and files."""
+
+from pathlib import Path
+
+from kp.errors import KpError
+from kp.inference.confidence import Curve
+from kp.inference.predictor import Predictor
+from kp.method.checkpoint import load_weights
+
+MODELS = Path(__file__).parents[1] / "models"
+
+
+def load(name: str | Path) -> Predictor:
+    """The published model called ``name``, or the one in a .safetensors file or run folder, ready to predict on the
+    CPU.
+
+    ``kp.load("people")`` finds the 17 joints of ``kp.skeletons.BODY`` in people, ``kp.load("faces")`` the 68 landmarks
+    of ``kp.skeletons.FACE`` in faces, both on black or before a background. A published name is never a folder: write
+    ./people for a folder of that name. KpError lists the published models if there is none of that name, and names the
+    file if it is missing or damaged.
+    """
+    path, published = Path(name), {file.stem: file for file in MODELS.glob("*.safetensors")}
+    if str(name) in published:
+        path = published[str(name)]
+    elif (path / "model.safetensors").is_file():  # what kp fit leaves
+        path = path / "model.safetensors"
+    if path.is_dir() or path.suffix == ".pt":
+        return Predictor.load(path)
+    if path.suffix != ".safetensors":
+        known = ", ".join(sorted(published)) or "none"
+        raise KpError(
+            f"{name}: no run folder, no .safetensors file and no published model (there are: {known}); check it"
+        )
+    model, first, metadata = load_weights(path)
+    return Predictor(model, first, Curve.of(metadata))

@@ -29,18 +29,15 @@ EXERCISES = sorted(p.stem for p in Path("book/exercises").glob("*.ipynb"))
 SOLUTIONS = int(config.get("solutions", 0))
 CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md", ".bib", ".py", ".css", ".html"))
 COMMON = f"-p dataset {DATASET} -p videos {HERE}/data/{DATASET} -p preset {PRESET}"
-# Absolute folders, so that an executed notebook can be run again from wherever it lies.
 
 
-def IN(name):
+def IN(name):  # absolute folders, so that an executed notebook can be run again from wherever it lies
     return f"-p run {HERE}/{RUNS}/{name} -p out {HERE}/{RESULTS}/{name}"
 
 
 # A finished run is forgotten when its notebook runs again (the code changed); an interrupted one goes on.
 FRESH = "if [ -e {params.forget}/done ]; then rm -rf {params.forget}; fi; "
 ROOMS = ("method", "datasets", "training", "inference", "evaluation")  # what a training and its evaluation use
-
-
 PAPERMILL = "papermill --log-output --no-progress-bar -k python3"
 
 

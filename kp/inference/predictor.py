@@ -137,6 +137,7 @@ class Predictor:
         """
         view = path if isinstance(path, View) else look(Path(path), crop, boxes, masks, progress)
         parts, glimpses, moments = [], {}, set(evenly(view.count, GLIMPSES))
+        draws = overlay is not None and view.count > 1
 
         def drawn():
             for first, frames, squares in view.chunks(self.size, progress):
@@ -146,24 +147,19 @@ class Predictor:
                 places = view.squares.part(first, first + len(frames))
                 shown = places.to_frame(to_pixels(keypoints, self.size), self.size).numpy()
                 parts.append((view.stored(shown), sure.numpy()))
-                glimpses.update(
-                    {
-                        t: (images[t - first], keypoints[t - first])
-                        for t in moments & {*range(first, first + len(frames))}
-                    }
-                )
-                if overlay and view.count > 1:
-                    yield from (
-                        draw_poses(f[None], p[None], self.skeleton)[0] for f, p in zip(frames, shown, strict=True)
-                    )
+                for t, image, pose in zip(range(first, first + len(frames)), images, keypoints, strict=True):
+                    if t in moments:
+                        glimpses[t] = image, pose
+                if draws:
+                    for frame, pose in zip(frames, shown, strict=True):
+                        yield draw_poses(frame[None], pose[None], self.skeleton)[0]
 
-        if overlay and view.count > 1:
+        if draws:
             write_video(overlay, drawn(), crf=20, rate=view.rate, preset="veryfast")
         else:
             list(drawn())
         points, sure = (np.concatenate(column) for column in zip(*parts, strict=True))
-        shown = [glimpses[t] for t in sorted(glimpses)]
-        return Track(view.path, view.stored_size, view.rate, self.skeleton, points, sure, shown)
+        return Track(view.path, view.stored_size, view.rate, self.skeleton, points, sure, [*glimpses.values()])
 
     def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:
         """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames: those of :meth:`track`.

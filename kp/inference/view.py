@@ -55,13 +55,14 @@ class View:
             read_frames(self.path), self.path.name, self.count, unit="frame", disable=not progress or self.count == 1
         )
         for t, (frame, mask) in enumerate(zip_longest(films, read_frames(self.masks) if self.masks else ())):
-            visible = frame.pixels if frame else None
             if self.masks:
                 if frame is None or mask is None or frame.pixels.shape != mask.pixels.shape:
                     raise KpError(
                         f"{self.masks}: does not fit {self.path} from frame {t} on; both need the same frames"
                     )
                 visible = black_out(frame.pixels[None], mask.pixels[None])[0]
+            else:
+                visible = frame.pixels
             frames.append(frame.pixels)
             squares.append(shrink(self.squares.cut(visible, t)[None], size)[0])
             if len(frames) == most:

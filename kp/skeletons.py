@@ -17,24 +17,24 @@ from kp.geometry import joint_errors
 class Skeleton:
     """A named topology.
 
-    ``joints``: K names, in the order of every keypoint array. ``edges``: pairs of names, drawn as
-    line segments. ``mirror_pairs``: names exchanged by a left-right reflection of the subject. ``ruler``: two joints
-    whose distance errors may be measured in (a face: its outer eye corners). ``regions``: named groups of joints.
-    Raises KpError if an edge or a pair names an unknown joint.
+    ``joints``: K names, in the order of every keypoint array. ``edges``: pairs of names, drawn as line segments.
+    ``mirror_pairs``: names exchanged by a left-right reflection of the subject. ``normaliser``: two joints whose
+    distance errors may be measured in (a face: its outer eye corners). ``regions``: named groups of joints. Raises
+    KpError if an edge or a pair names an unknown joint.
     """
 
     name: str
     joints: tuple[str, ...]
     edges: tuple[tuple[str, str], ...]
     mirror_pairs: tuple[tuple[str, str], ...]
-    ruler: tuple[str, str] | None = None
+    normaliser: tuple[str, str] | None = None
     regions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self):
         for pair in (
             *self.edges,
             *self.mirror_pairs,
-            *([self.ruler] if self.ruler else []),
+            *([self.normaliser] if self.normaliser else []),
             *(joints for _, joints in self.regions),
         ):
             for joint in pair:
@@ -197,7 +197,7 @@ def find_skeleton(name: str) -> Skeleton:
 
 def load_skeleton(path: Path) -> Skeleton:
     """A topology from JSON: ``name``, ``joints`` [names], ``edges`` [[a, b], …]; optional ``mirror_pairs`` [[left,
-    right], …], ``ruler`` [a, b], ``regions`` {name: [joints]}. KpError names the file and what is wrong in it.
+    right], …], ``normaliser`` [a, b], ``regions`` {name: [joints]}. KpError names the file and what is wrong in it.
     """
     if not path.is_file():
         raise KpError(
@@ -205,24 +205,26 @@ def load_skeleton(path: Path) -> Skeleton:
         )
     try:
         declared = json.loads(path.read_text())
-        unknown = sorted(set(declared) - {"name", "joints", "edges", "mirror_pairs", "ruler", "regions"})
+        if "ruler" in declared:  # as kp 0.3 called it
+            declared["normaliser"] = declared.pop("ruler")
+        unknown = sorted(set(declared) - {"name", "joints", "edges", "mirror_pairs", "normaliser", "regions"})
         if unknown:
             raise KpError(
-                f"{path}: unknown field '{unknown[0]}'; a skeleton has name, joints, edges, mirror_pairs, ruler, "
+                f"{path}: unknown field '{unknown[0]}'; a skeleton has name, joints, edges, mirror_pairs, normaliser, "
                 "regions"
             )
         pairs = {
             field: tuple((str(a), str(b)) for a, b in declared.get(field, [])) for field in ("edges", "mirror_pairs")
         }
-        ruler = tuple(map(str, declared["ruler"])) if declared.get("ruler") else None
+        normaliser = tuple(map(str, declared["normaliser"])) if declared.get("normaliser") else None
         regions = tuple((group, tuple(map(str, joints))) for group, joints in declared.get("regions", {}).items())
         joints = tuple(map(str, declared["joints"]))
         if len(set(joints)) < len(joints) or not pairs["edges"]:
             raise KpError(f"{path}: joints must differ, and there must be an edge to draw")
-        if ruler and len(ruler) != 2:
-            raise KpError(f"{path}: a ruler is two joints, here are {len(ruler)}")
+        if normaliser and len(normaliser) != 2:
+            raise KpError(f"{path}: a normaliser is two joints, here are {len(normaliser)}")
         try:
-            return Skeleton(str(declared["name"]), joints, pairs["edges"], pairs["mirror_pairs"], ruler, regions)
+            return Skeleton(str(declared["name"]), joints, pairs["edges"], pairs["mirror_pairs"], normaliser, regions)
         except KpError as error:
             raise KpError(f"{path}: {error}") from error
     except KeyError as error:

@@ -8,7 +8,7 @@ import pytest
 
 import kp
 from kp.evaluation.evaluate import load_test
-from kp.evaluation.metrics import ruler_errors
+from kp.evaluation.metrics import normalised_errors
 from kp.geometry import joint_errors
 from kp.inference.published import MODELS
 
@@ -37,7 +37,7 @@ def test_faces_it_has_never_seen(background):
     )
     images, true = test.images[:, ::4].flatten(0, 1), test.keypoints[:, ::4].flatten(0, 1)
     # % of the outer eye corners' distance
-    assert ruler_errors(faces(images).keypoints, true, faces.skeleton).mean().item() < 8
+    assert normalised_errors(faces(images).keypoints, true, faces.skeleton).mean().item() < 8
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -50,7 +50,7 @@ def test_the_files_are_small(name):
 def test_the_card_tells_the_scores_of_the_records(name, folder, place):
     record = json.loads((ROOT / f"data/runs/{folder}/student_{place}_seed0.json").read_text())
     told = [record["raw"], record["raw_mirrored"], record["mean_pose"]] + (
-        [record["ruler"]] if record.get("ruler") else []
+        [record["normalised"]] if record.get("normalised") else []
     )
     assert all(f"{number:.2f}" in CARDS[name] for number in told)
 

@@ -89,7 +89,9 @@ HAND = Path(__file__).parents[1] / "data/hand/hand.json"
 
 def test_a_skeleton_declared_in_a_file():
     hand = find_skeleton(str(HAND))
-    assert hand.name == "hand" and len(hand) == 21 and len(hand.edges) == 23 and hand.ruler == ("wrist", "middle_1")
+    assert (
+        hand.name == "hand" and len(hand) == 21 and len(hand.edges) == 23 and hand.normaliser == ("wrist", "middle_1")
+    )
     assert hand.flip == list(range(21)) and hand.regions == ()
 
 
@@ -99,12 +101,15 @@ def test_all_fields_of_a_file(tmp_path):
         "joints": ["a", "b"],
         "edges": [["a", "b"]],
         "mirror_pairs": [["a", "b"]],
-        "ruler": ["a", "b"],
+        "normaliser": ["a", "b"],
         "regions": {"r": ["b"]},
     }
     (tmp_path / "t.json").write_text(json.dumps(told))
     wanted = Skeleton("t", ("a", "b"), (("a", "b"),), (("a", "b"),), ("a", "b"), (("r", ("b",)),))
     assert load_skeleton(tmp_path / "t.json") == wanted
+    told["ruler"] = told.pop("normaliser")
+    (tmp_path / "t.json").write_text(json.dumps(told))
+    assert load_skeleton(tmp_path / "t.json") == wanted, "the name of kp 0.3"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +130,10 @@ def test_all_fields_of_a_file(tmp_path):
             '{"joints": ["a", "b"], "edges": [["a", "b"]]}',
             "has no field 'name'; a skeleton needs name, joints and edges",
         ),
-        ('{"bones": []}', "unknown field 'bones'; a skeleton has name, joints, edges, mirror_pairs, ruler, regions"),
+        (
+            '{"bones": []}',
+            "unknown field 'bones'; a skeleton has name, joints, edges, mirror_pairs, normaliser, regions",
+        ),
     ],
 )
 def test_files_that_are_no_skeletons(tmp_path, told, message):
@@ -149,9 +157,9 @@ def test_an_edge_to_an_unknown_joint_and_no_file(tmp_path):
         find_skeleton(str(tmp_path / "none.json"))
 
 
-@pytest.mark.parametrize("field", ["ruler", "regions"])
-def test_rulers_and_regions_name_joints(field):
-    wrong = {"ruler": ("a", "z"), "regions": (("r", ("z",)),)}[field]
+@pytest.mark.parametrize("field", ["normaliser", "regions"])
+def test_normalisers_and_regions_name_joints(field):
+    wrong = {"normaliser": ("a", "z"), "regions": (("r", ("z",)),)}[field]
     with pytest.raises(KpError, match="has no joint 'z'"):
         Skeleton("t", ("a", "b"), (("a", "b"),), (), **{field: wrong})
 

@@ -87,9 +87,9 @@ def _print_scores(scores, skeleton) -> None:
     print(
         f"  flips resolved, no labels  {scores.label_free:.2f}\n  flip minimum               {scores.flip_minimum:.2f}"
     )
-    if scores.ruler is not None:
-        low, high = scores.ruler_interval
-        print(f"  % of {' to '.join(skeleton.ruler):22s}{scores.ruler:.2f}   ({low:.2f}–{high:.2f})")
+    if scores.normalised is not None:
+        low, high = scores.normalised_interval
+        print(f"  % of {' to '.join(skeleton.normaliser):22s}{scores.normalised:.2f}   ({low:.2f}–{high:.2f})")
     print(f"  mean pose of the prior     {scores.mean_pose:.2f}")
     print(f"PCK at 5 %: {scores.pck5:.1f} %   at 10 %: {scores.pck10:.1f} %")
     for joint, error in (scores.by_region or scores.by_joint).items():

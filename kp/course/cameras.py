@@ -105,18 +105,18 @@ def disagreement(cameras: list[Camera], keypoints: Float[np.ndarray, "v t k 2"])
     return np.linalg.norm(np.stack(seen) - keypoints, axis=-1)
 
 
-def foretold(
+def cross_view_r2(
     cameras: list[Camera], keypoints: Float[np.ndarray, "v t k 2"], corners: Float[np.ndarray, "v t 2"]
 ) -> float:
-    """How much of the movement in each view the other views foretell: R², 1 for all of it, 0 for nothing, less if they
-    mislead.
+    """The share of the movement in each view that the other views explain: R², 1 for all of it, 0 for nothing, less if
+    they mislead.
 
     Movement is that of keypoints (pixel indices) within the squares with these ``corners``, around its mean over time:
     what the crops already follow does not count, nor does a pose that is marked too low everywhere. KpError with fewer
     than three cameras. A model that finds no movement at all has no R²: it is NaN.
     """
     if len(cameras) < 3:
-        raise KpError(f"{len(cameras)} cameras; it takes three, two to foretell what the third sees")
+        raise KpError(f"{len(cameras)} cameras; it takes three, two to explain what the third sees")
     missed, moved = 0.0, 0.0
     for view, camera in enumerate(cameras):
         others = [i for i in range(len(cameras)) if i != view]
@@ -149,15 +149,13 @@ def exchanged(
 
 @dataclass(frozen=True)
 class Agreement:
-    """``apart``: mean reprojection error in % of the squares' sides, ``by_joint`` the same a joint; ``foretold``: see
-    :func:`foretold`.
-
-    ``points``: the joints in space, metres.
+    """``disagreement``: mean reprojection error in % of the squares' sides, ``by_joint`` the same a joint;
+    ``cross_view_r2``: see :func:`cross_view_r2`; ``points``: the joints in space, metres.
     """
 
-    apart: float
+    disagreement: float
     by_joint: dict[str, float]
-    foretold: float
+    cross_view_r2: float
     points: Float[np.ndarray, "t k 3"]
 
 
@@ -172,4 +170,4 @@ def agree(
     off = disagreement(cameras, named) / np.array([s.side for s in squares])[:, None, None] * 100
     corners = np.stack([s.corner[: keypoints.shape[1]] for s in squares]).astype(float)
     by_joint = dict(zip(skeleton.joints, off.mean((0, 1)).tolist(), strict=True))
-    return Agreement(float(off.mean()), by_joint, foretold(cameras, named, corners), triangulate(cameras, named))
+    return Agreement(float(off.mean()), by_joint, cross_view_r2(cameras, named, corners), triangulate(cameras, named))

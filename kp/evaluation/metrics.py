@@ -18,21 +18,22 @@ from kp.geometry import joint_errors
 from kp.skeletons import Skeleton, resolve_flips
 
 
-def ruler_errors(
+def normalised_errors(
     predicted: Float[Tensor, "n k 2"], true: Float[Tensor, "n k 2"], skeleton: Skeleton
 ) -> Float[Tensor, "n k"]:
-    """Distance of each joint, % of the skeleton's ruler in the true pose: for faces, the distance of the outer eye
-    corners.
+    """Distance of each joint, % of the length of the skeleton's normaliser in the true pose: for faces, of the
+    distance of the outer eye corners.
 
-    KpError if the two ends of a pose's ruler coincide, or the skeleton has none.
+    KpError if the two ends of a pose's normaliser coincide, or the skeleton has none.
     """
-    if skeleton.ruler is None:
-        raise KpError(f"skeleton '{skeleton.name}' has no ruler; give it two joints to measure errors in")
-    a, b = (skeleton.index(joint) for joint in skeleton.ruler)
+    if skeleton.normaliser is None:
+        raise KpError(f"skeleton '{skeleton.name}' has no normaliser; give it two joints to measure errors in")
+    a, b = (skeleton.index(joint) for joint in skeleton.normaliser)
     lengths = (true[:, a] - true[:, b]).norm(dim=-1)
     if (lengths == 0).any():
         first = int((lengths == 0).nonzero()[0])
-        raise KpError(f"pose {first}: {' and '.join(skeleton.ruler)}, the ends of the ruler, coincide; leave it out")
+        ends = " and ".join(skeleton.normaliser)
+        raise KpError(f"pose {first}: {ends}, the ends of the normaliser, coincide; leave it out")
     return (predicted - true).norm(dim=-1) / lengths[:, None] * 100
 
 
@@ -66,8 +67,8 @@ class Scores:
     flipped_share: float
     by_joint: dict[str, float]
     by_region: dict[str, float]
-    ruler: float | None
-    ruler_interval: tuple[float, float] | None
+    normalised: float | None
+    normalised_interval: tuple[float, float] | None
 
     @property
     def error(self) -> float:
@@ -87,7 +88,7 @@ def score(
     reference: the label-free reading η₀(β(p)) for flip resolution. mean_pose: the prior's mean, whose error is what
     predicting nothing costs. constant_offset: how much of the raw error goes away when each joint's mean offset from
     the truth is removed (a prior unlike the videos shows up here); clip_offset: when it is removed within each clip (a
-    body that is always misread in the same way). ruler: the raw error in % of the skeleton's ruler (faces:
+    body that is always misread in the same way). normalised: the raw error in % of the skeleton's normaliser (faces:
     inter-ocular), None if it has none.
     """
     lengths = [len(poses) for poses in true]
@@ -100,7 +101,7 @@ def score(
     def by_clip(of_poses):
         return torch.stack([part.mean() for part in of_poses.split(lengths)])
 
-    relative = ruler_errors(p, g, skeleton).mean(1) if skeleton.ruler else None
+    relative = normalised_errors(p, g, skeleton).mean(1) if skeleton.normaliser else None
     return Scores(
         raw=errors.mean().item(),
         raw_interval=interval(by_clip(errors.mean(1))),
@@ -116,8 +117,8 @@ def score(
         by_region={
             name: errors[:, [skeleton.index(j) for j in joints]].mean().item() for name, joints in skeleton.regions
         },
-        ruler=None if relative is None else relative.mean().item(),
-        ruler_interval=None if relative is None else interval(by_clip(relative)),
+        normalised=None if relative is None else relative.mean().item(),
+        normalised_interval=None if relative is None else interval(by_clip(relative)),
     )
 
 

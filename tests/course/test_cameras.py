@@ -7,10 +7,10 @@ import pytest
 from kp.course.cameras import (
     Camera,
     agree,
+    cross_view_r2,
     disagreement,
     exchange_sides,
     exchanged,
-    foretold,
     read_qualisys,
     triangulate,
 )
@@ -78,32 +78,34 @@ def test_movement_that_others_foretell():
     """All of it where all see one body; nothing or less where every view moves by itself; an offset in one view does
     not matter.
     """
-    assert foretold(RING, seen(), STILL) > 0.999
+    assert cross_view_r2(RING, seen(), STILL) > 0.999
     lower = seen()
     lower[1, ..., 1] += 5
-    assert foretold(RING, lower, STILL) > 0.99
+    assert cross_view_r2(RING, lower, STILL) > 0.99
     by_itself = seen(np.tile(POINTS[:1], (4, 1, 1))) + np.random.default_rng(1).normal(0, 10, (4, 4, 17, 2))
-    assert foretold(RING, by_itself, STILL) < 0.1
+    assert cross_view_r2(RING, by_itself, STILL) < 0.1
 
 
 def test_movement_of_the_crops_does_not_count():
     corners = np.random.default_rng(2).uniform(0, 50, (4, 4, 2))
     stiff = np.ones((4, 4, 17, 2)) * 20 + corners[:, :, None]
-    assert np.isnan(foretold(RING, stiff, corners))
-    with pytest.raises(KpError, match="2 cameras; it takes three, two to foretell what the third sees"):
-        foretold(RING[:2], stiff[:2], corners[:2])
+    assert np.isnan(cross_view_r2(RING, stiff, corners))
+    with pytest.raises(KpError, match="2 cameras; it takes three, two to explain what the third sees"):
+        cross_view_r2(RING[:2], stiff[:2], corners[:2])
 
 
 def test_all_of_it():
     """Sides are put right first; one joint is off in one view; in % of squares twice as large it is half as much."""
     squares = [Squares(np.zeros((4, 2), int), side) for side in (100, 100, 100, 100)]
     whole = agree(RING, exchanged(seen(), np.array([False, True, True, False]), BODY), squares, BODY)
-    assert whole.apart < 0.05 and whole.foretold > 0.999 and np.allclose(whole.points, POINTS, atol=1e-4)
+    assert whole.disagreement < 0.05 and whole.cross_view_r2 > 0.999 and np.allclose(whole.points, POINTS, atol=1e-4)
     moved = seen()
     moved[2, :, 3] += 10
     off = agree(RING, moved, squares, BODY)
     half = agree(RING, moved, [Squares(s.corner, 200) for s in squares], BODY)
-    assert off.apart == pytest.approx(disagreement(RING, moved).mean()) and half.apart == pytest.approx(off.apart / 2)
+    assert off.disagreement == pytest.approx(disagreement(RING, moved).mean()) and half.disagreement == pytest.approx(
+        off.disagreement / 2
+    )
     assert max(off.by_joint, key=off.by_joint.get) == BODY.joints[3] and off.by_joint.keys() == set(BODY.joints)
 
 

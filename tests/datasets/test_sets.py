@@ -91,4 +91,4 @@ def test_a_run_of_300vw_is_scored_on_its_frames(videos, tmp_path):
     true = load_300vw_truth(videos, config.data.size)
     assert [len(poses) for poses in true] == [3, 3]
     perfect = score(true, true, true, true[0][0], FACE)
-    assert perfect.raw == 0 and perfect.ruler == 0
+    assert perfect.raw == 0 and perfect.normalised == 0

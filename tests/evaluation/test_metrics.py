@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kp.datasets.priors import Poses
 from kp.errors import KpError
-from kp.evaluation.metrics import interval, nearest_pose_error, oracle_nearest_prior, pck, ruler_errors, score
+from kp.evaluation.metrics import interval, nearest_pose_error, normalised_errors, oracle_nearest_prior, pck, score
 from kp.geometry import joint_errors
 from kp.skeletons import BODY, FACE, resolve_flips
 
@@ -50,41 +50,41 @@ def test_the_flip_minimum_does_not_care_about_sides(seed):
     assert (minimum(predicted) <= joint_errors(predicted, true).mean(1)).all()
 
 
-def test_ruler_errors_by_hand():
+def test_normalised_errors_by_hand():
     """Eye corners 0.5 apart; every second point is 0.1 off in the first face, none in the second."""
     true = torch.zeros(2, 68, 2)
     true[:, 36], true[:, 45] = torch.tensor([-0.3, 0]), torch.tensor([0, 0.4])
     predicted = true.clone()
     predicted[0, ::2, 1] += 0.1
-    errors = ruler_errors(predicted, true, FACE)
+    errors = normalised_errors(predicted, true, FACE)
     torch.testing.assert_close(errors.mean(1), torch.tensor([10.0, 0]))
     torch.testing.assert_close(errors[0, :2], torch.tensor([20.0, 0]))
 
 
-def test_no_ruler():
+def test_no_normaliser():
     with pytest.raises(KpError) as error:
-        ruler_errors(random(0, 1), random(0, 1), BODY)
-    assert str(error.value) == "skeleton 'body' has no ruler; give it two joints to measure errors in"
+        normalised_errors(random(0, 1), random(0, 1), BODY)
+    assert str(error.value) == "skeleton 'body' has no normaliser; give it two joints to measure errors in"
     faces = torch.zeros(2, 68, 2)
     faces[0, 36] = 1.0
     with pytest.raises(KpError) as error:
-        ruler_errors(faces, faces, FACE)
-    assert str(error.value) == "pose 1: 36 and 45, the ends of the ruler, coincide; leave it out"
+        normalised_errors(faces, faces, FACE)
+    assert str(error.value) == "pose 1: 36 and 45, the ends of the normaliser, coincide; leave it out"
 
 
-def test_scores_of_faces_have_regions_and_a_ruler():
+def test_scores_of_faces_have_regions_and_a_normaliser():
     true = torch.rand(3, 4, 68, 2, generator=torch.Generator().manual_seed(0))
     true[:, :, 36], true[:, :, 45] = torch.tensor([0.0, 0.0]), torch.tensor([0.0, 0.5])
     predicted = true.clone()
     predicted[:, :, 48:, 0] += 0.1  # the lips
     scores = score(predicted, true, true, torch.zeros(68, 2), FACE)
     assert scores.by_region == pytest.approx({"jaw": 0, "brows": 0, "nose": 0, "eyes": 0, "lips": 5}, abs=1e-4)
-    assert scores.ruler == pytest.approx(20 * 20 / 68, rel=1e-5) and scores.ruler_interval == pytest.approx(
-        (scores.ruler,) * 2
+    assert scores.normalised == pytest.approx(20 * 20 / 68, rel=1e-5) and scores.normalised_interval == pytest.approx(
+        (scores.normalised,) * 2
     )
     bodies = random(0, 2, 2)
     of_bodies = score(bodies, bodies, bodies, torch.zeros(17, 2), BODY)
-    assert of_bodies.ruler is of_bodies.ruler_interval is None and of_bodies.by_region == {}
+    assert of_bodies.normalised is of_bodies.normalised_interval is None and of_bodies.by_region == {}
 
 
 def test_pck():

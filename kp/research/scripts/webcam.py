@@ -32,13 +32,13 @@ there.
 
 
 def agreement(predictor: Predictor, images: torch.Tensor) -> dict[str, float]:
-    """Self-consistency over consecutive frames, % of the image size; and the mean length of the ruler, to convert."""
+    """Self-consistency over consecutive frames, % of the image size; and the normaliser's mean length, to convert."""
     points = predictor(images).keypoints
-    a, b = (predictor.skeleton.index(joint) for joint in predictor.skeleton.ruler)
+    a, b = (predictor.skeleton.index(joint) for joint in predictor.skeleton.normaliser)
     return {
         "mirror_disagreement": predictor.mirror_disagreement(images).mean().item(),
         "jitter": jitter(points).mean().item(),
-        "ruler": (points[:, a] - points[:, b]).norm(dim=-1).mean().item() * 50,
+        "normaliser": (points[:, a] - points[:, b]).norm(dim=-1).mean().item() * 50,
         "spread": points.std(0).mean().item() * 50,
     }
 

@@ -79,25 +79,26 @@ def evaluate(model: str | Path | Predictor | Trained, split: str = "test", progr
 
 def measure(predictor: Predictor, test: TestSet, poses: Poses) -> tuple[Scores, Prediction]:
     """Scores on the test clips, and the predictions they come from (images flattened over clips and frames)."""
-    made = predictor(test.images.flatten(0, 1))
+    prediction = predictor(test.images.flatten(0, 1))
 
     def clips(points):
         return points.unflatten(0, test.keypoints.shape[:2])
 
     mean = poses.keypoints.mean(0)
-    return score(clips(made.keypoints), test.keypoints, clips(made.reference), mean, predictor.skeleton), made
+    keypoints, reference = clips(prediction.keypoints), clips(prediction.reference)
+    return score(keypoints, test.keypoints, reference, mean, predictor.skeleton), prediction
 
 
 def _score_clips(predictor: Predictor, split: str, progress: bool) -> Scores:
     """Scores clip by clip: images of long clips, as floats, would fill the memory."""
     data = predictor.model.config.data
-    made = _predict_clips(predictor, open_clips(data, split), progress)
+    predictions = _predict_clips(predictor, open_clips(data, split), progress)
     if human36m.is_human36m(data.videos):
         true = load_human36m_truth(data.videos, split, data.every)
     else:
         true = load_300vw_truth(data.videos, data.size, data.every, data.source)
     mean = open_prior(data, predictor.model.config.seed).keypoints.mean(0)
-    return score([m.keypoints for m in made], true, [m.reference for m in made], mean, predictor.skeleton)
+    return score([p.keypoints for p in predictions], true, [p.reference for p in predictions], mean, predictor.skeleton)
 
 
 def _predict_clips(predictor: Predictor, clips: Clips, progress: bool = True) -> list[Prediction]:
@@ -113,15 +114,15 @@ def activities(predictor: Predictor, split: str = "test") -> dict[str, dict[str,
     data = predictor.model.config.data
     clips = open_clips(data, split)
     true = load_human36m_truth(data.videos, split, data.every)
-    made = _predict_clips(predictor, clips)
+    predictions = _predict_clips(predictor, clips)
     return activity_table(
-        [m.keypoints for m in made], true, [m.reference for m in made], clips.sources, predictor.skeleton
+        [p.keypoints for p in predictions], true, [p.reference for p in predictions], clips.sources, predictor.skeleton
     )
 
 
 def regressor_floor(predictor: Predictor, keypoints: Float[Tensor, "n k 2"]) -> float:
     """Error of the pre-trained η on perfect drawings β(p), % of the image size: expect no prediction below it."""
     with torch.no_grad(), evaluating(predictor.first_regressor):
-        drawn = (predictor.model.draw(p).to(predictor.device) for p in keypoints.split(64))
-        read = torch.cat([predictor.first_regressor(y).cpu() for y in drawn])
+        drawings = (predictor.model.draw(p).to(predictor.device) for p in keypoints.split(64))
+        read = torch.cat([predictor.first_regressor(y).cpu() for y in drawings])
     return joint_errors(read, keypoints).mean().item()

@@ -109,10 +109,10 @@ class Predictor:
 
         Left and right are resolved without labels (:func:`kp.skeletons.resolve_flips`): all readings agree on them.
         """
-        made = self(images)
-        first = resolve_flips(made.keypoints, made.reference, self.skeleton)
+        prediction = self(images)
+        first = resolve_flips(prediction.keypoints, prediction.reference, self.skeleton)
         second = resolve_flips(self.mirrored(images), first, self.skeleton)
-        third = resolve_flips(made.reference, first, self.skeleton)
+        third = resolve_flips(prediction.reference, first, self.skeleton)
         return (first + second) / 2, torch.stack([joint_errors(first, second), joint_errors(first, third)], -1)
 
     def with_confidence(self, images: Float[Tensor, "n 3 s s"]) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k"]]:

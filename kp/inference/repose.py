@@ -42,10 +42,10 @@ def repose(
     for _, _, squares in pose.chunks(predictor.size, progress):
         predictor.check_background(squares, str(pose.path))
         images = to_images(torch.from_numpy(squares))
-        made = predictor(images)
-        read = predictor.model.decoder_input(made.skeleton, made.redrawn)
+        prediction = predictor(images)
+        read = predictor.model.decoder_input(prediction.skeleton, prediction.redrawn)
         painted = predictor.decode(read, other.expand(len(images), -1, -1, -1))
-        yield from zip(images, made.redrawn, painted, strict=True)
+        yield from zip(images, prediction.redrawn, painted, strict=True)
 
 
 def panes(*pictures: Float[Tensor, "_ s s"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -71,13 +71,13 @@ def write_reposed(
     video, picture = out / f"{stem}.mp4", out / f"{stem}.png"
     moments, glimpses = set(evenly(pose.count, GLIMPSES)), []
 
-    def drawn():
-        for t, made in enumerate(repose(predictor, pose, person, progress)):
+    def rows_of_panes():
+        for t, pictures in enumerate(repose(predictor, pose, person, progress)):
             if t in moments:
-                glimpses.append(made)
-            yield panes(*made)
+                glimpses.append(pictures)
+            yield panes(*pictures)
 
-    write_video(video, drawn(), crf=20, rate=pose.rate, preset="veryfast")
+    write_video(video, rows_of_panes(), crf=20, rate=pose.rate, preset="veryfast")
     other = to_images(torch.from_numpy(frame_of(person, person.count // 2, predictor.size)[None]))[0]
     columns = [[as_picture(p) for p in column] for column in zip(*glimpses, strict=True)]
     rows = [("x'", [as_picture(other), *[None] * (len(glimpses) - 1)]), *zip(("x", "y*", "x̂"), columns, strict=True)]

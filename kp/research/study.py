@@ -127,7 +127,7 @@ def run_one(
 
     state = train(config, folder, None, poses, device, shared_regressor(config, device), on_step=snapshot)
     predictor, test = state.predictor(), load_test(config.data)
-    scores, made = measure(predictor, test, poses)
+    scores, prediction = measure(predictor, test, poses)
     last, _ = measure(state.predictor(averaged=False), test, poses)
     metrics = [m for m in read_metrics(folder) if m["phase"] == "train"]
     true, rates = test.keypoints.flatten(0, 1), config.optimizer
@@ -136,7 +136,8 @@ def run_one(
         "description": name,
         "raw_last_weights": last.raw,
         "raw_by_clip": [
-            round(e, 4) for e in joint_errors(made.keypoints, true).mean(1).view(len(test.clips), -1).mean(1).tolist()
+            round(e, 4)
+            for e in joint_errors(prediction.keypoints, true).mean(1).view(len(test.clips), -1).mean(1).tolist()
         ],
         "regressor_floor": regressor_floor(predictor, true),
         "nearest_prior_pose": nearest_pose_error(true[::4], poses),

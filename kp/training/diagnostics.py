@@ -104,7 +104,7 @@ def diagnose(state: State, probe: Probe) -> tuple[Diagnostics, Prediction]:
     Changes nothing in ``state``.
     """
     predictor = state.predictor()
-    made = predictor(probe.frames)
+    prediction = predictor(probe.frames)
 
     def near(points):
         return (points.norm(dim=-1) < CENTRE).float().mean().item()
@@ -112,25 +112,25 @@ def diagnose(state: State, probe: Probe) -> tuple[Diagnostics, Prediction]:
     def wide(points):
         return points.std(0, correction=0).mean().item()
 
-    resolved = resolve_flips(made.keypoints, made.reference, predictor.skeleton)
+    resolved = resolve_flips(prediction.keypoints, prediction.reference, predictor.skeleton)
     real = fake = None
     if state.config.loss.adversarial:
         with torch.no_grad():
-            drawn = state.model.draw(probe.poses.to(state.device))
-        real, fake = scores_of(state, drawn), scores_of(state, made.skeleton)
+            drawings = state.model.draw(probe.poses.to(state.device))
+        real, fake = scores_of(state, drawings), scores_of(state, prediction.skeleton)
     return Diagnostics(
         step=state.step,
-        spread=wide(made.keypoints) / max(wide(probe.poses), 1e-6),
-        centred=near(made.keypoints),
+        spread=wide(prediction.keypoints) / max(wide(probe.poses), 1e-6),
+        centred=near(prediction.keypoints),
         prior_centred=near(probe.poses),
-        follows=following(predictor, probe.frames, made.keypoints),
-        flips=(resolved != made.keypoints).any(-1).any(-1).float().mean().item(),
+        follows=following(predictor, probe.frames, prediction.keypoints),
+        flips=(resolved != prediction.keypoints).any(-1).any(-1).float().mean().item(),
         real=None if real is None else real.mean().item(),
         fake=None if fake is None else fake.mean().item(),
         accuracy=None
         if real is None or fake is None
         else ((real > 0.5).float().mean() + (fake < 0.5).float().mean()).item() / 2,
-    ), made
+    ), prediction
 
 
 def judge(history: list[Diagnostics]) -> Verdict:

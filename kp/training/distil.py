@@ -120,8 +120,8 @@ def train_painter(
         frames = frames_at(clips, clip, first), frames_at(clips, clip, second)
         frames = augment_pairs(exchange_channels(frames, generator), generator, mirror=False)
         (x, other), points = mirror_from(half, frames, points, teacher)
-        drawn = model.draw(points.to(device))
-        painted = decoder(drawn, other.contiguous(memory_format=torch.channels_last).to(device))
+        drawing = model.draw(points.to(device))
+        painted = decoder(drawing, other.contiguous(memory_format=torch.channels_last).to(device))
         return painting_loss(painted.float(), x.to(device))
 
     learn(loss, decoder.parameters(), rates, "painter", [(average, decoder)], torch.device(device).type)

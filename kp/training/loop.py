@@ -80,11 +80,13 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     def exchange(skeleton: Tensor) -> Tensor:
         return distributed.share(state.pool.exchange(distributed.gather(skeleton), state.generator))
 
-    made, terms = step(model, state.perceptual, state.optimizers, now, exchange, frame, other, target, rates.precision)
+    prediction, terms = step(
+        model, state.perceptual, state.optimizers, now, exchange, frame, other, target, rates.precision
+    )
     state.step += 1
     state.update_average()
     # over the batch: 0 when every image gets one pose
-    terms["spread"] = distributed.gather(made.keypoints).std(0, correction=0).mean()
+    terms["spread"] = distributed.gather(prediction.keypoints).std(0, correction=0).mean()
     return {name: distributed.mean(term).item() for name, term in terms.items()}
 
 

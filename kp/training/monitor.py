@@ -35,7 +35,7 @@ class Monitor:
         self.verdict = Verdict("early", "Nothing was looked at yet.")
         self._probe: Probe | None = None
         self._state: State | None = None
-        self._made: Prediction | None = None
+        self._prediction: Prediction | None = None
         self._drawn = -float("inf")
 
     def __enter__(self) -> "Monitor":
@@ -43,7 +43,7 @@ class Monitor:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace) -> None:
         """The last page does not reload, and says how training ended."""
-        if self._made:
+        if self._prediction:
             self._write("finished" if kind is None else f"stopped: {str(error) or kind.__name__}", running=False)
 
     def __call__(self, state: State, clips: Clips, poses: Poses) -> None:
@@ -52,7 +52,7 @@ class Monitor:
             self._probe, self.history = Probe.of(clips, poses), read_diagnostics(self.out, before=state.step)
         if state.step % EVERY and state.step != state.config.optimizer.steps:
             return
-        signs, self._made = diagnose(state, self._probe)
+        signs, self._prediction = diagnose(state, self._probe)
         self._state, self.history = state, [*self.history, signs]
         before, self.verdict = self.verdict, judge(self.history)
         with atomic_write(self.out / "diagnostics.jsonl") as part:
@@ -63,14 +63,16 @@ class Monitor:
             self._write("training", running=True)
 
     def _write(self, status: str, running: bool) -> None:
-        state, made, probe = self._state, self._made, self._probe
+        state, prediction, probe = self._state, self._prediction, self._probe
         metrics = [line for line in read_metrics(self.out) if line["phase"] == "train"]
         steps = state.config.optimizer.steps
         if running and len(metrics) > 1:
             pace = (metrics[-1]["seconds"] - metrics[-2]["seconds"]) / max(1, metrics[-1]["step"] - metrics[-2]["step"])
             status += f", about {max(1, round(pace * (steps - state.step) / 60))} min to go"
-        drawn = state.model.draw(probe.poses.to(state.device)).cpu()
-        painted = state.predictor().decode(state.model.decoder_input(made.skeleton, made.redrawn), probe.others)
+        drawings = state.model.draw(probe.poses.to(state.device)).cpu()
+        painted = state.predictor().decode(
+            state.model.decoder_input(prediction.skeleton, prediction.redrawn), probe.others
+        )
 
         def line(name):
             return [(s.step, getattr(s, name)) for s in self.history if getattr(s, name) is not None]
@@ -83,7 +85,7 @@ class Monitor:
         if line("accuracy"):
             panels["D's scores"] = {"drawn poses": line("real"), "Φ's pictures": line("fake")}
         figures = [
-            ("What it sees", draw_probe(probe.frames, made, painted, drawn, state.model.skeleton), PICTURES),
+            ("What it sees", draw_probe(probe.frames, prediction, painted, drawings, state.model.skeleton), PICTURES),
             ("The signs over time", draw_lines(panels), "Taken on the same frames every 25 steps."),
         ]
         if losses:

@@ -34,7 +34,7 @@ def as_data(figure: Figure) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def draw_probe(frames: Tensor, made: Prediction, painted: Tensor, drawn: Tensor, skeleton: Skeleton) -> Figure:
+def draw_probe(frames: Tensor, prediction: Prediction, painted: Tensor, drawings: Tensor, skeleton: Skeleton) -> Figure:
     """Eight frames: with the pose found, Φ's picture of it, the redrawing, what Ψ painted from that; below them
     drawings of prior poses.
 
@@ -46,11 +46,11 @@ def draw_probe(frames: Tensor, made: Prediction, painted: Tensor, drawn: Tensor,
         return as_picture(picture.amax(0, keepdim=True))  # one channel, or one a side of the body
 
     rows = [
-        ("pose p", [overlay(frames[i], made.keypoints[i], skeleton) for i in some]),
-        ("Φ: y", [flat(made.skeleton[i]) for i in some]),
-        ("β: y*", [flat(made.redrawn[i]) for i in some]),
+        ("pose p", [overlay(frames[i], prediction.keypoints[i], skeleton) for i in some]),
+        ("Φ: y", [flat(prediction.skeleton[i]) for i in some]),
+        ("β: y*", [flat(prediction.redrawn[i]) for i in some]),
         ("Ψ: x̂", [as_picture(painted[i]) for i in some]),
-        ("prior", [flat(drawn[i]) for i in some]),
+        ("prior", [flat(drawings[i]) for i in some]),
     ]
     return grid(rows, 1.1)
 

@@ -1,6 +1,7 @@
 """Topologies: which joints a pose has, which edges are drawn, which joints mirror each other."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from kp.errors import KpError
 from kp.geometry import joint_errors
+from kp.sides import find_mirror_pairs, unpaired
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Skeleton:
         ):
             for joint in pair:
                 self.index(joint)
+        joints = [joint for pair in self.mirror_pairs for joint in pair]
+        twice = next((joint for joint in joints if joints.count(joint) > 1), None)
+        loop = next((a for a, b in self.edges if a == b), None)
+        if twice or loop:
+            fault = f"joint '{twice}' is mirrored twice" if twice else f"an edge joins '{loop}' to itself"
+            raise KpError(f"skeleton '{self.name}': {fault}; correct it")
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -86,6 +94,15 @@ class Skeleton:
                 chain += new[:1]
             chains.append((chain, root))
         return chains
+
+    def describe_sides(self) -> str:
+        """In words: the mirror pairs, and the joints whose names say a side and that have no partner."""
+        if not self.mirror_pairs:
+            return "mirror pairs: none, so nothing is mirrored"
+        alone = unpaired(self.joints, self.mirror_pairs)
+        named = ", ".join(f"{left}–{right}" for left, right in self.mirror_pairs)
+        words = "mirror pairs: " + (f"those of '{self.name}'" if self in SHIPPED else named)
+        return words + (f"; without a partner: {', '.join(alone)}" if alone else "")
 
     @property
     def flip(self) -> list[int]:
@@ -197,7 +214,8 @@ def find_skeleton(name: str) -> Skeleton:
 
 def load_skeleton(path: Path) -> Skeleton:
     """A topology from JSON: ``name``, ``joints`` [names], ``edges`` [[a, b], …]; optional ``mirror_pairs`` [[left,
-    right], …], ``normaliser`` [a, b], ``regions`` {name: [joints]}. KpError names the file and what is wrong in it.
+    right], …], ``normaliser`` [a, b], ``regions`` {name: [joints]}. Pairs that are not declared are found by name;
+    declare [] if there are none. KpError names the file and what is wrong in it.
     """
     if not path.is_file():
         raise KpError(
@@ -213,18 +231,18 @@ def load_skeleton(path: Path) -> Skeleton:
                 f"{path}: unknown field '{unknown[0]}'; a skeleton has name, joints, edges, mirror_pairs, normaliser, "
                 "regions"
             )
-        pairs = {
-            field: tuple((str(a), str(b)) for a, b in declared.get(field, [])) for field in ("edges", "mirror_pairs")
-        }
+        joints = tuple(map(str, declared["joints"]))
+        edges = tuple((str(a), str(b)) for a, b in declared.get("edges", []))
+        pairs = declared.get("mirror_pairs")
+        pairs = pairs_by_name(joints, path) if pairs is None else tuple((str(a), str(b)) for a, b in pairs)
         normaliser = tuple(map(str, declared["normaliser"])) if declared.get("normaliser") else None
         regions = tuple((group, tuple(map(str, joints))) for group, joints in declared.get("regions", {}).items())
-        joints = tuple(map(str, declared["joints"]))
-        if len(set(joints)) < len(joints) or not pairs["edges"]:
+        if len(set(joints)) < len(joints) or not edges:
             raise KpError(f"{path}: joints must differ, and there must be an edge to draw")
         if normaliser and len(normaliser) != 2:
             raise KpError(f"{path}: a normaliser is two joints, here are {len(normaliser)}")
         try:
-            return Skeleton(str(declared["name"]), joints, pairs["edges"], pairs["mirror_pairs"], normaliser, regions)
+            return Skeleton(str(declared["name"]), joints, edges, pairs, normaliser, regions)
         except KpError as error:
             raise KpError(f"{path}: {error}") from error
     except KeyError as error:
@@ -235,18 +253,15 @@ def load_skeleton(path: Path) -> Skeleton:
         ) from error
 
 
-def mirror_name(joint: str) -> str:
-    """The right-hand name of a left-hand joint: left_knee → right_knee, LKnee → RKnee, kneeL → kneeR; others as they
-    are.
-    """
-    for left, right in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
-        if left in joint:
-            return joint.replace(left, right)
-    if len(joint) > 1 and joint[0] == "L" and (joint[1].isupper() or joint[1] in "_."):
-        return "R" + joint[1:]
-    if len(joint) > 1 and joint[-1] == "L" and (joint[-2].islower() or joint[-2] in "_."):
-        return joint[:-1] + "R"
-    return joint
+def pairs_by_name(joints: Sequence[str], path: Path) -> tuple[tuple[str, str], ...]:
+    """(left, right) among joints that file ``path`` names. KpError if names say a side, but none has an opposite."""
+    pairs = find_mirror_pairs(joints)
+    if not pairs and (alone := unpaired(joints, pairs)):
+        raise KpError(
+            f"{path}: '{alone[0]}' says a side, but no joint is the opposite of another; if that is right, declare a "
+            'skeleton with "mirror_pairs": [] in a .json file and give it with --skeleton'
+        )
+    return pairs
 
 
 def skeleton_with(names: list[str], path: Path) -> Skeleton:

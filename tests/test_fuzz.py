@@ -18,7 +18,7 @@ from tiny import prior_arrays
 from kp.datasets.clips import clip_frames
 from kp.datasets.priors import load_poses
 from kp.errors import KpError
-from kp.formats.read import choose_skeleton, read_pose_file
+from kp.formats.read import fit_skeleton, read_pose_file
 from kp.formats.track import Track
 from kp.inference.crops import read_boxes
 from kp.inference.predictor import Predictor
@@ -83,8 +83,7 @@ def finite(values) -> bool:
 
 
 def pose_file(path) -> bool:
-    found = read_pose_file(path)
-    skeleton = choose_skeleton(found)
+    found, skeleton = fit_skeleton(read_pose_file(path))
     poses = as_prior(found, skeleton, 64, 1.25)
     return poses.shape[1:] == (len(skeleton), 2) and finite(poses)
 
@@ -126,7 +125,7 @@ READERS = {
     "sleap": (".slp", pose_file),
     "npz": (".npz", pose_file),
     "prior": (".npz", lambda path: finite(load_poses(path, BODY, 64).keypoints)),
-    "boxes": (".csv", lambda path: read_boxes(path, 50).shape == (50, 4) and finite(read_boxes(path, 50))),
+    "boxes": (".csv", lambda path: read_boxes(path, 50).boxes.shape == (50, 4) and finite(read_boxes(path, 50).boxes)),
     "skeleton": (".json", lambda path: len(find_skeleton(str(path)).edge_indices) > 0),
     "checkpoint": (".pt", lambda path: model(Predictor.load(path))),
     "safetensors": (".safetensors", lambda path: model(load(path))),

@@ -21,6 +21,7 @@ from tiny import prior_arrays, write_video
 
 from kp.cli.own_video import check
 from kp.errors import KpError
+from kp.formats.read import fit_skeleton, read_pose_file
 from kp.formats.track import WRITERS
 from kp.inference.onnx import write_onnx
 from kp.inference.predictor import Predictor
@@ -160,7 +161,8 @@ def test_read_only_folder_for_a_training_and_a_set(config, clips, poses, locked)
     np.savez(locked / "poses.npz", **prior_arrays())
     for path in locked.iterdir():
         path.chmod(0o644)
-    said = in_a_child(nobody, lambda: prepare([locked / "a.mp4"], locked / "poses.npz", locked / "set"))
+    poses = fit_skeleton(read_pose_file(locked / "poses.npz"))
+    said = in_a_child(nobody, lambda: prepare([locked / "a.mp4"], *poses, locked / "set"))
     assert said == f"{locked / 'set'}: cannot be written (Permission denied); choose another folder"
     said = in_a_child(nobody, lambda: check((locked / "a.mp4",), str(locked / "poses.npz"), out=locked / "check.png"))
     assert said == f"{locked / 'check.png'}: cannot be written (Permission denied); choose another place"

@@ -120,7 +120,7 @@ def test_all_fields_of_a_file(tmp_path):
             "not a skeleton (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); see "
             "data/hand/hand.json",
         ),
-        ("[]", "not a skeleton ('list' object has no attribute 'get'); see data/hand/hand.json"),
+        ("[]", "not a skeleton (list indices must be integers or slices, not str); see data/hand/hand.json"),
         ('{"name": "t", "joints": ["a", "b"]}', "joints must differ, and there must be an edge to draw"),
         (
             '{"name": "t", "joints": ["a", "a"], "edges": [["a", "a"]]}',

@@ -15,6 +15,7 @@ def check(
     subject: Subject = Where(),
     every: int = 1,
     size: int = 64,
+    min_likelihood: float = 0.6,
     out: Path = Path("check.png"),
 ) -> None:
     """Look at footage and poses before a training.
@@ -29,30 +30,25 @@ def check(
             the file.
         every: Take every so many frames, as in kp fit.
         size: Resolution of the model that you mean to train.
+        min_likelihood: Joints of a lower likelihood or score in the file of poses count as not marked.
         out: Picture for the contact sheet.
     """
     from kp.figures import write_figure
-    from kp.formats.read import choose_skeleton, read_pose_file
     from kp.own_video.check import advise, as_table, contact_sheet, look_through
-    from kp.own_video.fit import find_poses
-    from kp.skeletons import find_skeleton
+    from kp.own_video.fit import find_poses, open_poses
     from kp.video import find_videos
 
     films = find_videos(list(videos))
     boxes = subject.box_tracks(len(films))
     if every < 1 or size < 16:
         raise KpError(f"--size {size} --every {every}: a side has at least 16 pixels, and every is at least 1")
-    pose_file = read_pose_file(find_poses(poses))
-    topology = choose_skeleton(pose_file, find_skeleton(skeleton) if skeleton else None)
+    pose_file, topology = open_poses(find_poses(poses), skeleton, min_likelihood)
     footage = [look_through(path, subject.crop, track, every) for path, track in zip(films, boxes, strict=True)]
     located = subject.crop == "subject" or bool(subject.boxes)
     advice = advise(footage, pose_file, topology, size, located)
     write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print("\n".join(as_table(footage, located)))
-    print(
-        f"{pose_file.path.name}: {len(pose_file.keypoints)} poses of the skeleton '{topology.name}', {len(topology)} "
-        "joints"
-    )
+    print(f"skeleton '{topology.name}': {len(topology)} joints")
     print("\n".join(f"- {words}" for words in advice) or "Nothing is amiss, as far as this can tell.")
     print(f"look at: {out}")
 
@@ -70,6 +66,7 @@ def fit(
     steps: int = 1000,
     student_steps: int = 1000,
     seed: int = 0,
+    min_likelihood: float = 0.6,
     device: str = "cpu",
 ) -> None:
     """Train a model on ordinary videos of one subject, without labels. Started again, it goes on where it was stopped.
@@ -97,6 +94,7 @@ def fit(
         steps: Steps of the main training; with more than before, a finished fit goes on.
         student_steps: Steps of the student's.
         seed: Seed of every random choice.
+        min_likelihood: Joints of a lower likelihood or score in the file of poses count as not marked.
         device: Where to compute: cpu, cuda, cuda:1, ...
     """
     from kp.own_video.fit import Fit, find_poses, fit_stages
@@ -119,6 +117,7 @@ def fit(
         steps=steps,
         student_steps=student_steps,
         seed=seed,
+        min_likelihood=min_likelihood,
     )
     with Monitor(out) as monitor:
         fit_stages(settings, out, device, on_step=monitor)
@@ -133,6 +132,7 @@ def prepare(
     subject: Subject = Where(),
     size: int = 128,
     every: int = 1,
+    min_likelihood: float = 0.6,
 ) -> None:
     """Make a video set from your own footage of one subject and poses of others.
 
@@ -146,17 +146,17 @@ def prepare(
             the file.
         size: Pixels of a side of the clips.
         every: Take every so many frames: neighbours of fast cameras are nearly equal.
+        min_likelihood: Joints of a lower likelihood or score in the file of poses count as not marked.
     """
-    from kp.own_video.fit import find_poses
+    from kp.own_video.fit import find_poses, open_poses
     from kp.own_video.prepare import prepare as write
-    from kp.skeletons import find_skeleton
     from kp.video import find_videos
 
     if size < 16 or every < 1:
         raise KpError(f"--size {size} --every {every}: a side has at least 16 pixels, and every is at least 1")
-    named = find_skeleton(skeleton) if skeleton else None
     films = find_videos(list(videos))
-    clips, count, chosen = write(films, find_poses(poses), out, named, size, subject.crop, subject.boxes, every)
+    pose_file, chosen = open_poses(find_poses(poses), skeleton, min_likelihood)
+    clips, count = write(films, pose_file, chosen, out, size, subject.crop, subject.boxes, every)
     own = out / "skeleton.json"
     extra = f" --data.skeleton {own if own.is_file() else chosen.name}" if chosen.name != "body" else ""
     print(f"{out}: {clips} clips, {count} poses of the skeleton '{chosen.name}'")

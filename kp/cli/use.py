@@ -8,7 +8,7 @@ from tyro.conf import Positional
 from kp.cli.options import Subject, Where, one_each
 from kp.errors import KpError
 
-ENDINGS = {"csv": ".csv", "dlc": ".dlc.csv", "dlc-h5": ".dlc.h5", "coco": ".coco.json", "sleap": ".slp"}
+ENDINGS = {"csv": ".csv", "dlc": "DLC_kp.csv", "dlc-h5": "DLC_kp.h5", "coco": ".coco.json", "sleap": ".slp"}
 
 
 def predict(

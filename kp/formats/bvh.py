@@ -12,7 +12,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from kp.errors import KpError
-from kp.skeletons import BODY, mirror_name
+from kp.formats.bodies import find_joints
+from kp.sides import find_mirror_pairs
+from kp.skeletons import BODY
 
 POSES, SEED = 10_000, 0
 # degrees: a drawn skeleton has no front and back, so all cameras stand before the subject
@@ -20,22 +22,7 @@ AZIMUTH, ELEVATION = 70.0, (-10.0, 25.0)
 DISTANCE = (3.0, 6.0)  # heights of the body
 LIMIT = 1e9  # units: no body is as large, no rotation as wild
 SHORT = 1e-3  # bones shorter than this share of the body have no length
-CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
-
-SIDES = {
-    "hip": ("upleg", "hip", "thigh", "upperleg"),
-    "knee": ("leg", "knee", "shin", "calf", "lowleg", "lowerleg"),
-    "ankle": ("foot", "ankle"),
-    "shoulder": ("arm", "uparm", "upperarm", "shoulder"),  # where there is an arm, "shoulder" is the collar bone
-    "elbow": ("forearm", "elbow", "lowarm", "lowerarm"),
-    "wrist": ("hand", "wrist"),
-}
-MIDDLE = {
-    "neck": ("neck", "neck1"),
-    "head": ("head",),
-    "head_top": ("headend", "headtopend", "headtop", "headnub"),
-}
-"""Joint of the body → what files call it (letters and digits only, without left or right), the best first."""
+CHANNELS = {f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotation")}
 
 
 @dataclass(frozen=True)
@@ -75,7 +62,7 @@ class Take:
             column += len(joint.channels)
             local, step = np.broadcast_to(np.eye(3), (len(frames), 3, 3)), np.tile(joint.offset, (len(frames), 1))
             for channel, value in zip(joint.channels, block.T, strict=True):
-                axis = "XYZ".index(channel[0])
+                axis = "xyz".index(channel[0])
                 if channel.endswith("position"):
                     step[:, axis] = value
                 else:
@@ -102,11 +89,13 @@ def rotation(axis: int, degrees: Float[np.ndarray, " n"]) -> Float[np.ndarray, "
 
 def read_take(path: Path) -> Take:
     """Read a BVH file. KpError says what is wrong with it."""
-    head, *tail = re.split(r"^\s*MOTION\s*$", path.read_text(errors="replace"), maxsplit=1, flags=re.MULTILINE)
-    if not tail or "HIERARCHY" not in head:
+    head, *tail = re.split(
+        r"^\s*MOTION\s*$", path.read_text(errors="replace"), maxsplit=1, flags=re.MULTILINE | re.IGNORECASE
+    )
+    if not tail or "HIERARCHY" not in head.upper():
         raise KpError(f"{path}: not a BVH file; it has HIERARCHY, then MOTION")
-    joints = _read_joints(head.partition("HIERARCHY")[2], path)
-    header = re.match(r"\s*Frames:\s*(\d{1,9})\s+Frame Time:[^\S\n]*(\S+)[^\S\n]*(?:\n|$)", tail[0])
+    joints = _read_joints(re.split("HIERARCHY", head, maxsplit=1, flags=re.IGNORECASE)[1], path)
+    header = re.match(r"\s*Frames:\s*(\d{1,9})\s+Frame Time:[^\S\n]*(\S+)[^\S\n]*(?:\n|$)", tail[0], re.IGNORECASE)
     seconds = _numbers([header[2]], path, "Frame Time")[0] if header else 0
     if not header or seconds <= 0:
         raise KpError(f"{path}: 'Frames: …' and 'Frame Time: …' must follow MOTION, both above 0; export it again")
@@ -137,14 +126,15 @@ def _read_joints(text: str, path: Path) -> list[Joint]:
     joints: list[dict] = []
     stack: list[int] = []
     for line in re.sub(r"([{}])", r"\n\1\n", text).splitlines():
-        match line.split():
+        words = line.split()
+        match [*map(str.upper, words[:1]), *words[1:]]:
             case []:
                 continue
             case ["ROOT" | "JOINT" as kind, *name] if (
                 name and bool(stack) == (kind == "JOINT") and (stack or not joints)
             ):
                 joints.append(dict(name=" ".join(name), parent=stack[-1] if stack else -1, channels=()))
-            case ["End", *_] if stack:
+            case ["END", *_] if stack:
                 joints.append(dict(name=f"{joints[stack[-1]]['name']}_end", parent=stack[-1], channels=()))
             case ["{"] if joints:
                 stack.append(len(joints) - 1)
@@ -153,9 +143,9 @@ def _read_joints(text: str, path: Path) -> list[Joint]:
             case ["OFFSET", x, y, z] if stack:
                 joints[stack[-1]]["offset"] = _numbers([x, y, z], path, f"the OFFSET of {joints[stack[-1]]['name']!r}")
             case ["CHANNELS", count, *channels] if (
-                stack and set(channels) <= CHANNELS and count == str(len(set(channels)))
+                stack and {c.lower() for c in channels} <= CHANNELS and count == str(len(set(channels)))
             ):
-                joints[stack[-1]]["channels"] = tuple(channels)
+                joints[stack[-1]]["channels"] = tuple(channel.lower() for channel in channels)
             case ["ROOT", *_] if joints and not stack:
                 raise KpError(f"{path}: holds more than one ROOT; export one subject a file")
             case _:
@@ -166,11 +156,6 @@ def _read_joints(text: str, path: Path) -> list[Joint]:
             f"{path}: the hierarchy is not whole{f', joint {bare!r} has no OFFSET' if bare else ''}; export it again"
         )
     return [Joint(**joint) for joint in joints]
-
-
-def plain(name: str) -> str:
-    """A joint's name in letters and digits, without what stands before a colon: mixamorig:LeftUpLeg → leftupleg."""
-    return re.sub(r"[^a-z0-9]", "", name.rpartition(":")[2].lower())
 
 
 def own_joints(take: Take) -> tuple[list[int], tuple[tuple[str, str], ...]]:
@@ -192,18 +177,15 @@ def own_joints(take: Take) -> tuple[list[int], tuple[tuple[str, str], ...]]:
 def body_joints(take: Take) -> dict[str, list[int]] | None:
     """For each joint of the skeleton "body" the numbers of the file's joints whose mean it is; None if one is missing.
 
-    Understands the names of CMU's, Mixamo's and Biovision's files. Joints that lie on their parents do not count: in
+    Names: see :mod:`kp.formats.bodies`. Joints that lie on their parents do not count: in
     CMU's, Neck lies on Spine1, and Neck1 is the neck. The pelvis lies between the hips; the spine is the joint of the
     back that is nearest its middle. Both as seen in the first frame.
     """
     points = take.positions(np.array([0]))[0]
     bones = np.linalg.norm(points - points[[max(joint.parent, 0) for joint in take.joints]], axis=1)
     distinct = np.flatnonzero(bones > SHORT * np.ptp(points, 0).max())
-    place = {plain(take.joints[i].name): int(i) for i in distinct[::-1]}
-    numbers = {joint: next((place[w] for w in words if w in place), None) for joint, words in MIDDLE.items()}
-    for side in ("left", "right"):
-        for joint, words in SIDES.items():
-            numbers[f"{side}_{joint}"] = next((place[side + w] for w in words if side + w in place), None)
+    numbers = find_joints(take.joints[i].name for i in distinct)
+    numbers = {joint: None if n is None else int(distinct[n]) for joint, n in numbers.items()}
     if None in numbers.values():
         return None
     hips, neck = [numbers["left_hip"], numbers["right_hip"]], numbers["neck"]
@@ -281,14 +263,8 @@ def poses_of(path: Path) -> tuple[Float[np.ndarray, "n k 2"], tuple[str, ...], t
     else:
         numbers, edges = own_joints(take)
         joints, points = tuple(names[i] for i in numbers), points[:, numbers]
-        sides = next(
-            (
-                (i, joints.index(other))
-                for i, j in enumerate(joints)
-                if (other := mirror_name(j)) != j and other in joints
-            ),
-            None,
-        )
+        pairs = find_mirror_pairs(joints)
+        sides = tuple(map(joints.index, pairs[0])) if pairs else None
     if len(joints) < 2:
         raise KpError(f"{path}: all joints lie in one point; export it again")
     return film(points, points[:, sides[0]] - points[:, sides[1]] if sides else None, up, chance), joints, edges

@@ -23,9 +23,9 @@ def _plain(attribute):
     return _PlainUnpickler(io.BytesIO(bytes(attribute))).load()
 
 
-def read_columns(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n c"]]:
-    """(what each column is: {"scorer": …, "bodyparts": …, "coords": …}, the values, a row a frame) of the only table in
-    a file.
+def read_table(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n c"], list[list[str]]]:
+    """(what each column is: {"scorer": …, "bodyparts": …, "coords": …}, the values, a row a frame, and what names each
+    row: for labels the parts of a picture's path, else nothing) of the only table in a file.
 
     Both of pandas' layouts, "table" and "fixed". KpError if there is not one table of numbers with one kind of column;
     ValueError, OSError or KeyError from damaged files.
@@ -37,7 +37,7 @@ def read_columns(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n
         table = tables[0]
         if table.attrs["pandas_type"] == b"frame_table":
             values, names = table["table"]["values_block_0"], _plain(table.attrs["info"])[1]["names"]
-            columns = _plain(table["table"].attrs["values_block_0_kind"])
+            columns, pictures = _plain(table["table"].attrs["values_block_0_kind"]), []
         else:
             values, levels = table["block0_values"][:], range(int(table.attrs["block0_items_nlevels"]))
 
@@ -46,6 +46,7 @@ def read_columns(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n
 
             names = [bytes(level(i).attrs["name"]).decode() for i in levels]
             columns = list(zip(*(level(i)[:][table[f"block0_items_label{i}"][:]] for i in levels), strict=True))
+            pictures = _pictures(table)
 
     def text(value):
         return value.decode() if isinstance(value, bytes) else str(value)
@@ -58,4 +59,18 @@ def read_columns(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n
             f"{path}: {len(labels)} columns are named, but the table has {values.shape[1:]}; DeepLabCut's hold numbers "
             "only"
         )
-    return labels, values
+    return labels, values, pictures or [[]] * len(values)
+
+
+def _pictures(table) -> list[list[str]]:
+    """The names of a "fixed" table's rows where these are paths, in one column or in three; else nothing."""
+    if "axis1" in table:
+        levels = [table["axis1"][:]]
+    else:
+        count = int(table.attrs["axis1_nlevels"])
+        levels = [table[f"axis1_level{i}"][:][table[f"axis1_label{i}"][:]] for i in range(count)]
+    if any(level.dtype.kind not in "SO" for level in levels):
+        return []
+    return [
+        [part.decode() if isinstance(part, bytes) else str(part) for part in row] for row in zip(*levels, strict=True)
+    ]

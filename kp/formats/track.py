@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from kp.errors import KpError, library
@@ -20,7 +20,7 @@ from kp.files import atomic_write
 from kp.skeletons import Skeleton
 from kp.video import read_frames, write_video
 
-SCORER = "kp"  # DeepLabCut's name for who marked the points
+SCORER = "DLC_kp"  # who marked the points; DeepLabCut looks for <film><scorer>.h5, and its scorers begin so
 GLIMPSES = 8  # frames kept to be looked at
 
 
@@ -30,7 +30,9 @@ class Track:
     [0, 1].
 
     ``size``: (width, height) of these frames; ``rate``: frames a second, 1 for a picture. ``glimpses``: up to eight
-    squares as the model saw them, at its size, with their keypoints in [-1, 1].
+    squares as the model saw them, at its size, with their keypoints in [-1, 1]. ``times``: seconds on the film's own
+    clock, which may start anywhere; None means evenly spaced from 0. ``seen``: in which frames the subject was found;
+    in the others the model looked where it was before. None means that whole frames were seen.
     """
 
     video: Path
@@ -40,10 +42,23 @@ class Track:
     keypoints: Float[np.ndarray, "t k 2"]
     confidence: Float[np.ndarray, "t k"]
     glimpses: list[tuple[Float[Tensor, "3 s s"], Float[Tensor, "k 2"]]]
+    times: Float[np.ndarray, " t"] | None = None
+    seen: Bool[np.ndarray, " t"] | None = None
+
+    @property
+    def clock(self) -> Float[np.ndarray, " t"]:
+        """Seconds of each frame."""
+        return np.arange(len(self.keypoints)) / self.rate if self.times is None else self.times
+
+    @property
+    def in_sight(self) -> Bool[np.ndarray, " t"]:
+        """In which frames the subject was found, all of them where nobody looked for it."""
+        return np.ones(len(self.keypoints), bool) if self.seen is None else self.seen
 
     def save(self, path: str | Path) -> None:
-        """Write the file that the name's ending asks for: .csv (kp's), .dlc.csv or .h5 (DeepLabCut), .json (COCO), .slp
-        (SLEAP), .mp4 (the poses drawn over the film, which is read again), .png (some frames with their poses).
+        """Write the file that the name's ending asks for: .csv and .npz (kp's), DLC_kp.csv, .dlc.csv or .h5
+        (DeepLabCut), .json (COCO), .slp (SLEAP), .mp4 (the poses drawn over the film, which is read again), .png (some
+        frames with their poses).
 
         KpError for another ending, if the file cannot be written, or if a library for it is missing.
         """
@@ -55,13 +70,26 @@ class Track:
 
 
 def write_csv(track: Track, path: Path) -> None:
-    """One line a joint and frame: ``frame,joint,x,y,confidence``; frames count from 0."""
+    """One line a joint and frame: ``frame,joint,x,y,confidence,time,seen``; frames count from 0, ``time`` is in
+    seconds, ``seen`` is 0 where the subject was not found.
+    """
     with atomic_write(path) as part, open(part, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["frame", "joint", "x", "y", "confidence"])
-        for t, (pose, sure) in enumerate(zip(track.keypoints.tolist(), track.confidence.tolist(), strict=True)):
+        writer.writerow(["frame", "joint", "x", "y", "confidence", "time", "seen"])
+        rows = zip(track.keypoints.tolist(), track.confidence.tolist(), track.clock, track.in_sight, strict=True)
+        for t, (pose, sure, time, seen) in enumerate(rows):
             lines = zip(track.skeleton.joints, pose, sure, strict=True)
-            writer.writerows([t, joint, f"{x:.3f}", f"{y:.3f}", f"{c:.3f}"] for joint, (x, y), c in lines)
+            end = [f"{time:.6g}", int(seen)]
+            writer.writerows([t, joint, f"{x:.3f}", f"{y:.3f}", f"{c:.3f}", *end] for joint, (x, y), c in lines)
+
+
+def write_npz(track: Track, path: Path) -> None:
+    """The same as arrays: keypoints (t, k, 2), confidence (t, k), time (t), seen (t), joint_names (k)."""
+    with atomic_write(path) as part, open(part, "wb") as file:
+        np.savez_compressed(
+            file, keypoints=track.keypoints, confidence=track.confidence, time=track.clock, seen=track.in_sight,
+            joint_names=track.skeleton.joints,
+        )  # fmt: skip
 
 
 def _columns(track: Track) -> tuple[list[tuple[str, str]], Float[np.ndarray, "t c"]]:
@@ -84,7 +112,7 @@ def write_deeplabcut_csv(track: Track, path: Path) -> None:
 
 
 def write_deeplabcut_h5(track: Track, path: Path) -> None:
-    """The same table as HDF5, as pandas reads it. KpError if pandas or tables is not installed."""
+    """The same table as HDF5, as pandas from 1.5 on reads it. KpError if pandas or tables is not installed."""
     pandas = library("pandas", "formats", path)
     tables = library("tables", "formats", path)
     columns, values = _columns(track)
@@ -92,6 +120,8 @@ def write_deeplabcut_h5(track: Track, path: Path) -> None:
     with atomic_write(path) as part:
         try:
             pandas.DataFrame(values, columns=names).to_hdf(part, key="df_with_missing", mode="w", format="table")
+            with tables.open_file(part, "a") as file:  # pandas before 3 wants it and later ones do not write it
+                file.root.df_with_missing._v_attrs.pandas_version = "0.15.2"
         except tables.HDF5ExtError as error:  # how it reports a write that failed
             raise OSError(str(error).splitlines()[-1]) from error
 
@@ -137,7 +167,7 @@ def write_sleap(track: Track, path: Path) -> None:
         symmetries=list(track.skeleton.mirror_pairs),
         name=track.skeleton.name,
     )
-    video = sio.Video(filename=str(track.video), open_backend=False)
+    video = sio.Video(filename=str(track.video.absolute()), open_backend=False)
     frames = []
     for t, (pose, sure) in enumerate(zip(track.keypoints, track.confidence, strict=True)):
         instance = sio.PredictedInstance.from_numpy(
@@ -177,7 +207,9 @@ def write_glimpses(track: Track, path: Path) -> None:
 
 WRITERS = {
     ".dlc.csv": write_deeplabcut_csv,
+    "dlc_kp.csv": write_deeplabcut_csv,
     ".csv": write_csv,
+    ".npz": write_npz,
     ".h5": write_deeplabcut_h5,
     ".json": write_coco,
     ".slp": write_sleap,

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from kp.errors import KpError
+from kp.files import atomic_write
 from kp.geometry import resize_pixels
 
 MARGIN = 1.25  # a square's side, in the longer side of the box around the subject
 FAR = 1_000_000  # pixels: no picture is as large
 STEADY = 15  # frames over which squares are averaged: they follow the subject and do not tremble
+CALM = 7  # frames of which the median counts: a box that is wild for up to three frames is left out
+WILD = 2.5  # times the median side: no subject comes so much nearer within a film
+COLUMNS = ("frame", "x", "y", "width", "height")  # of a box track
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,22 @@ def whole_frames(count: int, size: tuple[int, int]) -> Squares:
     return Squares(np.tile(np.array([corner]), (count, 1)), side)
 
 
+def side_around(boxes: Float[np.ndarray, "t 4"], margin: float = MARGIN) -> int:
+    """The side of squares around boxes (left, top, width, height), in their pixels: ``margin`` times the longest box
+    side but for the longest twentieth, and never more than what is wild beside the others.
+    """
+    longest = boxes[:, 2:].max(1)
+    return max(2, round(margin * min(float(np.quantile(longest, 0.95)), WILD * float(np.median(longest)))))
+
+
 def around(boxes: Float[np.ndarray, "t 4"], margin: float = MARGIN) -> Squares:
     """Squares around boxes (left, top, width, height in pixels), one a frame.
 
-    All have one side, ``margin`` times the longest box side but for the longest twentieth; they follow the boxes'
-    centres, averaged over fifteen frames.
+    All have one side (:func:`side_around`); they follow the boxes' centres, averaged over fifteen frames. Boxes that
+    differ from those of the frames around them for up to three frames do not count.
     """
-    side = max(2, round(margin * float(np.quantile(boxes[:, 2:].max(1), 0.95))))
-    centre = boxes[:, :2] + boxes[:, 2:] / 2
+    calm = np.stack([_median(column, CALM) for column in (*(boxes[:, :2] + boxes[:, 2:] / 2).T, *boxes[:, 2:].T)], 1)
+    side, centre = side_around(calm, margin), calm[:, :2]
     reach = min(STEADY, len(boxes)) // 2
     padded = np.pad(centre, ((reach, reach), (0, 0)), "edge")
     window = np.ones(2 * reach + 1) / (2 * reach + 1)
@@ -70,37 +82,73 @@ def around(boxes: Float[np.ndarray, "t 4"], margin: float = MARGIN) -> Squares:
     return Squares(np.round(smooth - side / 2).astype(int), side)
 
 
-def read_boxes(path: Path, count: int) -> Float[np.ndarray, "t 4"]:
-    """A box track: CSV with columns frame, x, y, width, height: the box's left and top edge and its size in pixels;
-    frames count from 0.
+def _median(values: Float[np.ndarray, " t"], width: int) -> Float[np.ndarray, " t"]:
+    """The running median over ``width`` values; at the ends it is that of the window that still fits."""
+    if len(values) <= width:
+        return np.full(len(values), np.median(values)) if len(values) > 2 else values
+    inner = np.median(np.lib.stride_tricks.sliding_window_view(values, width), axis=1)
+    return np.pad(inner, width // 2, "edge")
 
-    Returns ``count`` boxes (left, top, width, height); where frames have no line, they are interpolated. KpError names
-    the file and line that is wrong, or the frames that the video does not have.
+
+@dataclass(frozen=True)
+class BoxTrack:
+    """Where the subject of a film is: ``boxes`` (left, top, width, height) in pixels, one a frame, and in which frames
+    it was ``seen``; in the others the box is that of the frame before. ``second``: share of the frames in which
+    something else moved that was nearly as large.
+    """
+
+    boxes: Float[np.ndarray, "t 4"]
+    seen: Bool[np.ndarray, " t"]
+    second: float = 0.0
+
+    @property
+    def longest_gap(self) -> int:
+        """The most frames in a row in which the subject was not seen."""
+        edges = np.flatnonzero(np.diff(np.concatenate([[True], self.seen, [True]]).astype(int)))
+        return int((edges[1::2] - edges[::2]).max(initial=0))
+
+    def save(self, path: Path) -> None:
+        """Write frame, x, y, width, height, seen: to correct by hand, and to give back as a box track. KpError if it
+        cannot be written.
+        """
+        with atomic_write(path) as part, open(part, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([*COLUMNS, "seen"])
+            for t, (box, seen) in enumerate(zip(self.boxes.tolist(), self.seen.tolist(), strict=True)):
+                writer.writerow([t, *(f"{value:.2f}" for value in box), int(seen)])
+
+
+def read_boxes(path: Path, count: int) -> BoxTrack:
+    """A box track: CSV with columns frame, x, y, width, height: the box's left and top edge and its size in pixels;
+    frames count from 0. A column ``seen`` may say 0 where the box is no more than that of the frame before.
+
+    Between frames that have a line, boxes are interpolated: a few marked by hand are enough. KpError names the file and
+    line that is wrong, or the frames that the video does not have.
     """
     if not path.is_file():
-        raise KpError(f"{path}: no such file; a box track is a CSV with the columns frame, x, y, width, height")
-    frames, boxes = [], []
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        raise KpError(f"{path}: no such file; a box track is a CSV with the columns {', '.join(COLUMNS)}")
+    boxes: dict[int, list[float]] = {}
+    unseen = set()
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             try:
-                frame, box = int(row["frame"]), [float(row[name]) for name in ("x", "y", "width", "height")]
+                frame, box = int(row["frame"]), [float(row[name]) for name in COLUMNS[1:]]
             except KeyError as error:
-                raise KpError(f"{path}: has no column {error}; expected: frame, x, y, width, height") from error
+                raise KpError(f"{path}: has no column {error}; expected: {', '.join(COLUMNS)}") from error
             except (TypeError, ValueError) as error:
-                raise KpError(
-                    f"{path}: line {number} is not five numbers; expected: frame, x, y, width, height"
-                ) from error
+                raise KpError(f"{path}: line {number} is not five numbers; expected: {', '.join(COLUMNS)}") from error
             if not np.isfinite(box).all() or np.abs(box).max() > FAR or min(box[2:]) <= 0:
                 raise KpError(f"{path}: line {number}: a box must have a finite place and a positive size")
-            if frame in frames or not 0 <= frame < count:
+            if frame in boxes or not 0 <= frame < count:
                 raise KpError(
                     f"{path}: line {number}: frame {frame} is given twice, or is none of the video's {count}; frames "
                     "count from 0"
                 )
-            frames.append(frame)
-            boxes.append(box)
-    if not frames:
-        raise KpError(f"{path}: holds no box; expected a line a frame: frame, x, y, width, height")
-    order = np.argsort(frames)
-    known, values = np.array(frames)[order], np.array(boxes)[order]
-    return np.stack([np.interp(np.arange(count), known, column) for column in values.T], 1)
+            boxes[frame] = box
+            unseen |= {frame} if (row.get("seen") or "1").strip().lower() in ("0", "false", "no") else set()
+    if not boxes:
+        raise KpError(f"{path}: holds no box; expected a line a frame: {', '.join(COLUMNS)}")
+    known = sorted(boxes)
+    values = np.array([boxes[frame] for frame in known])
+    whole = np.stack([np.interp(np.arange(count), known, column) for column in values.T], 1)
+    return BoxTrack(whole, np.array([t not in unseen for t in range(count)]))

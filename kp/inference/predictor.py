@@ -136,7 +136,7 @@ class Predictor:
         background shows and the model learnt from subjects on black.
         """
         view = path if isinstance(path, View) else look(Path(path), crop, boxes, masks, progress)
-        parts, glimpses, moments = [], {}, set(evenly(view.count, GLIMPSES))
+        parts, times, glimpses, moments = [], [], {}, set(evenly(view.count, GLIMPSES))
         draws = overlay is not None and view.count > 1
 
         def drawn():
@@ -147,19 +147,24 @@ class Predictor:
                 places = view.squares.part(first, first + len(frames))
                 shown = places.to_frame(to_pixels(keypoints, self.size), self.size).numpy()
                 parts.append((view.stored(shown), sure.numpy()))
+                times.extend(frame.seconds for frame in frames)
                 for t, image, pose in zip(range(first, first + len(frames)), images, keypoints, strict=True):
                     if t in moments:
                         glimpses[t] = image, pose
                 if draws:
                     for frame, pose in zip(frames, shown, strict=True):
-                        yield draw_poses(frame[None], pose[None], self.skeleton)[0]
+                        yield draw_poses(frame.pixels[None], pose[None], self.skeleton)[0]
 
         if draws:
             write_video(overlay, drawn(), crf=20, rate=view.rate, preset="veryfast")
         else:
             list(drawn())
         points, sure = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return Track(view.path, view.stored_size, view.rate, self.skeleton, points, sure, [*glimpses.values()])
+        seen = None if view.track is None else np.resize(view.track.seen, len(points))
+        return Track(
+            view.path, view.stored_size, view.rate, self.skeleton, points, sure, [*glimpses.values()],
+            np.array(times), seen,
+        )  # fmt: skip
 
     def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:
         """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames: those of :meth:`track`.

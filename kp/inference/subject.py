@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, UInt8
 from tqdm import tqdm
 
 from kp.errors import KpError, library
+from kp.inference.crops import BoxTrack
 from kp.video import read_frames, read_header
 
 HEIGHT = 240  # pixels: larger frames are shrunk before the search
@@ -16,16 +17,18 @@ SAMPLES = 300  # frames, spread over the film, that the background is learnt fro
 LEAST = 0.003  # share of the frame that a subject covers at least
 WINDOW = 5  # frames to either side: who stands still for a moment has not gone
 SEEN = 0.2  # share of frames in which something must be found
+RIVAL = 0.5  # size of a second region, as a share of the largest, that may be taken for it
 QUALITY = 95  # of the small frames that wait in a temporary file
 
 
-def find_boxes(path: Path, progress: bool = True) -> Float[np.ndarray, "t 4"]:
+def find_boxes(path: Path, progress: bool = True) -> BoxTrack:
     """A box (left, top, width, height in pixels) a frame around the largest thing that moves in a film.
 
     The film is decoded once; its frames, made small, wait in a temporary file. A mixture of Gaussians learns the
     background (Zivkovic 2004, OpenCV's MOG2) from some of them in random order, so that no place counts as background
     because someone stood there first; then each is compared with it. The largest region counts; a frame's box holds
-    what was found within five frames, but for outliers. Where nothing moves the last box stays. KpError if the film
+    what was found within five frames, but for outliers. Where nothing moves the last box stays, and the subject
+    counts as not seen. KpError if the film
     cannot be read, or if nothing large enough is found in a fifth of the frames.
     """
     cv2 = library("cv2", "video", path)
@@ -35,8 +38,10 @@ def find_boxes(path: Path, progress: bool = True) -> Float[np.ndarray, "t 4"]:
         chosen = np.unique(np.linspace(0, len(film) - 1, SAMPLES).astype(int))
         for number, sample in enumerate(np.random.default_rng(0).permutation(chosen).tolist()):
             model.apply(film[sample], learningRate=1 / (number + 1))
-        edges = np.stack([largest(model.apply(frame, learningRate=0) == 255, cv2) for frame in film])
-    if np.isfinite(edges[:, 0]).mean() < SEEN:
+        regions = [largest(model.apply(frame, learningRate=0) == 255, cv2) for frame in film]
+    edges, rivals = np.stack([edge for edge, _ in regions]), np.array([rival for _, rival in regions])
+    seen = np.isfinite(edges[:, 0])
+    if seen.mean() < SEEN:
         raise KpError(
             f"{path}: nothing that moves is found in most frames; it takes a static camera and a moving subject: try "
             "--boxes"
@@ -46,7 +51,8 @@ def find_boxes(path: Path, progress: bool = True) -> Float[np.ndarray, "t 4"]:
     )
     size = np.array(film.size)
     low = np.clip(np.stack([left, top], 1) * film.scale, 0, size - 1)
-    return np.concatenate([low, np.clip(np.stack([right, bottom], 1) * film.scale, low + 1, size) - low], 1)
+    boxes = np.concatenate([low, np.clip(np.stack([right, bottom], 1) * film.scale, low + 1, size) - low], 1)
+    return BoxTrack(boxes, seen, float((rivals[seen] > RIVAL).mean()))
 
 
 class _SmallFilm:
@@ -77,8 +83,9 @@ class _SmallFilm:
         return (self[number] for number in range(len(self)))
 
 
-def largest(moving: Bool[np.ndarray, "h w"], cv2) -> Float[np.ndarray, "4"]:
-    """(left, top, right, bottom) of the region with the most moving pixels; NaN if they are too few.
+def largest(moving: Bool[np.ndarray, "h w"], cv2) -> tuple[Float[np.ndarray, "4"], float]:
+    """(left, top, right, bottom) of the region with the most moving pixels, NaN if they are too few; and how many
+    pixels the second region has, as a share of that.
 
     Pixels up to a sixteenth of the height apart belong to one region: a body rarely differs from the background
     everywhere. The box leaves out the outermost hundredth of the region's pixels on each side.
@@ -88,9 +95,10 @@ def largest(moving: Bool[np.ndarray, "h w"], cv2) -> Float[np.ndarray, "4"]:
     _, region = cv2.connectedComponents(near)
     counts = np.bincount(region[moving], minlength=1)
     if counts.max() < LEAST * moving.size:
-        return np.full(4, np.nan)
+        return np.full(4, np.nan), 0.0
     places = np.argwhere(moving & (region == counts.argmax()))[:, ::-1]
-    return np.concatenate([np.quantile(places, 0.01, axis=0), np.quantile(places, 0.99, axis=0) + 1])
+    second = float(np.sort(counts)[-2] / counts.max()) if len(counts) > 1 else 0.0
+    return np.concatenate([np.quantile(places, 0.01, axis=0), np.quantile(places, 0.99, axis=0) + 1]), second
 
 
 def _steady(edge: Float[np.ndarray, " t"], high: bool) -> Float[np.ndarray, " t"]:

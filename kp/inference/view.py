@@ -1,7 +1,7 @@
 """What a model sees of a film: one square a frame, around the subject. Length costs no memory."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
 from kp.errors import KpError
-from kp.inference.crops import Squares, around, read_boxes, whole_frames
+from kp.inference.crops import BoxTrack, Squares, around, read_boxes, whole_frames
 from kp.inference.subject import find_boxes
-from kp.video import Header, black_out, read_frames, read_header, shrink
+from kp.video import Frame, Header, black_out, read_frames, read_header, shrink
 
 CHUNK, CHUNK_BYTES = 64, 256_000_000  # frames that are predicted at once, and the most that they take
 
@@ -32,6 +32,7 @@ class View:
     stretch: tuple[float, float]
     squares: Squares
     masks: Path | None = None
+    track: BoxTrack | None = None
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -44,7 +45,7 @@ class View:
 
     def chunks(
         self, size: int, progress: bool = True
-    ) -> Iterator[tuple[int, list[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "n s s 3"]]]:
+    ) -> Iterator[tuple[int, list[Frame], UInt8[np.ndarray, "n s s 3"]]]:
         """(number of the first frame, frames as shown, their squares resized to ``size``) of up to 64 frames at a time.
 
         Subjects stand on black in the squares if there are masks. KpError if masks do not fit, or a file is damaged.
@@ -63,7 +64,7 @@ class View:
                 visible = black_out(frame.pixels[None], mask.pixels[None])[0]
             else:
                 visible = frame.pixels
-            frames.append(frame.pixels)
+            frames.append(frame)
             squares.append(shrink(self.squares.cut(visible, t)[None], size)[0])
             if len(frames) == most:
                 yield first, frames, np.stack(squares)
@@ -89,29 +90,23 @@ def look(
             f"{masks}: {of_masks.count} frames of {width}×{height}, but {path} has {header.count} of "
             f"{size[0]}×{size[1]}; make them equal"
         )
-    squares = choose_squares(path, header, crop, boxes, progress)
-    return View(path, len(squares), header.size, float(header.rate), header.stretch, squares, masks)
-
-
-def choose_squares(
-    path: Path, header: Header, crop: str = "", boxes: Path | None = None, progress: bool = True
-) -> Squares:
-    """The squares that a model sees, one a frame: around the subject, or whole frames. KpError as :func:`locate`."""
-    located = locate(path, header, crop, boxes, progress)
-    return whole_frames(count_frames(path, header), header.size) if located is None else around(located)
+    track = locate(path, header, crop, boxes, progress)
+    squares = whole_frames(count_frames(path, header), header.size) if track is None else around(track.boxes)
+    return View(path, len(squares), header.size, float(header.rate), header.stretch, squares, masks, track)
 
 
 def locate(
     path: Path, header: Header, crop: str = "", boxes: Path | None = None, progress: bool = True
-) -> Float[np.ndarray, "t 4"] | None:
-    """Boxes (left, top, width, height in pixels as shown), one a frame: a box track's, or what moves (crop "subject").
+) -> BoxTrack | None:
+    """Boxes in pixels as shown, one a frame: a box track's, or what moves (crop "subject").
 
     None means whole frames (square ones, or crop "frame"). KpError for frames that are not square if nothing says where
     to look.
     """
     (width, height), (across, down) = header.size, header.stretch
     if boxes:
-        return read_boxes(boxes, count_frames(path, header)) * np.array([across, down, across, down])
+        stored = read_boxes(boxes, count_frames(path, header))
+        return replace(stored, boxes=stored.boxes * np.array([across, down, across, down]))
     if crop == "subject":
         return find_boxes(path, progress)
     if crop == "frame" or width == height:

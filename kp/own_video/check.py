@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from kp.figures import MIDDLE, grid, overlay
-from kp.formats.read import PoseFile
+from kp.formats.poses import PoseFile
 from kp.geometry import evenly, from_pixels
-from kp.inference.crops import MARGIN, Squares, around, whole_frames
-from kp.inference.view import count_frames, locate
+from kp.inference.crops import MARGIN, BoxTrack, Squares
+from kp.inference.view import look
 from kp.own_video.prepare import BODY_MARGIN, LENGTH, as_prior, still
 from kp.skeletons import Skeleton
-from kp.video import read_frames, read_header, shrink
+from kp.video import read_frames, shrink
 
 SAMPLES = 8  # frames of each video that are looked at closely
 FEW_FRAMES, FEW_POSES = 1500, 500
@@ -37,7 +37,8 @@ class Footage:
     """One video as it will be cropped.
 
     ``boxes`` (left, top, width, height) and ``squares`` in pixels of its frames; ``clips``: how many it gives;
-    ``samples``: the numbers of some frames, and the frames.
+    ``samples``: the numbers of some frames, and the frames; ``track``: where the subject was found, None for whole
+    frames.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Footage:
     boxes: Float[np.ndarray, "t 4"]
     squares: Squares
     samples: tuple[list[int], list[UInt8[np.ndarray, "h w 3"]]]
+    track: BoxTrack | None = None
 
     @property
     def clips(self) -> int:
@@ -115,15 +117,13 @@ def look_through(path: Path, crop: str = "", boxes: Path | None = None, every: i
 
     KpError as :func:`kp.inference.view.locate`, or for a damaged file.
     """
-    header = read_header(path)
-    located = locate(path, header, crop, boxes)
-    count = count_frames(path, header) if located is None else len(located)
-    squares = whole_frames(count, header.size) if located is None else around(located)
-    whole = np.tile(np.array([[0.0, 0.0, *header.size]]), (count, 1))
+    view = look(path, crop, boxes)
+    count, track = view.count, view.track
     numbers = evenly(count, SAMPLES)
     frames = [frame.pixels for t, frame in enumerate(read_frames(path)) if t in numbers]
-    areas = whole if located is None else located
-    return Footage(path, header.size, float(header.rate), every, areas, squares, (numbers, frames))
+    whole = np.tile(np.array([[0.0, 0.0, *view.size]]), (count, 1))
+    areas = whole if track is None else track.boxes
+    return Footage(path, view.size, view.rate, every, areas, view.squares, (numbers, frames), track)
 
 
 @dataclass(frozen=True)

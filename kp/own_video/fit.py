@@ -19,11 +19,13 @@ from kp.datasets.priors import Poses
 from kp.datasets.sets import open_clips
 from kp.errors import KpError
 from kp.files import atomic_write, read_npz
+from kp.formats.poses import MIN_LIKELIHOOD, PoseFile
+from kp.formats.read import fit_skeleton, read_pose_file
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.masks import write_masks
 from kp.own_video.prepare import prepare
-from kp.skeletons import FACE, find_skeleton, skeleton_with
+from kp.skeletons import FACE, Skeleton, find_skeleton, skeleton_with
 from kp.training.distil import pseudo_labels, train_student
 from kp.training.loop import train
 from kp.training.monitor import Monitor
@@ -57,6 +59,7 @@ class Fit:
     mask_steps: int = 600
     student_steps: int = 1000
     seed: int = 0
+    min_likelihood: float = MIN_LIKELIHOOD
 
 
 def find_poses(name: str) -> Path:
@@ -66,6 +69,20 @@ def find_poses(name: str) -> Path:
     package = Path(kp.__file__).resolve().parent
     installed, cloned = package / "models/priors" / f"{name}.npz", package.parent / SHIPPED_POSES[name]
     return installed if installed.is_file() else cloned
+
+
+def open_poses(
+    poses: Path, skeleton: str = "", min_likelihood: float = MIN_LIKELIHOOD, start: Predictor | None = None
+) -> tuple[PoseFile, Skeleton]:
+    """Read a file of poses, say what was read, and return it with its topology.
+
+    skeleton: a name or .json file; empty takes that of ``start``, if there is one, else what the file says. KpError
+    names the file and what is wrong with it.
+    """
+    named = find_skeleton(skeleton) if skeleton else start.skeleton if start else None
+    pose_file, topology = fit_skeleton(read_pose_file(poses, min_likelihood), named)
+    print(pose_file.summary(topology), flush=True)
+    return pose_file, topology
 
 
 def open_fit(settings: Fit, out: Path) -> None:
@@ -173,10 +190,10 @@ def fit_stages(
     start = load(settings.start) if settings.start else None
     open_fit(settings, out)
     if not (out / "set").is_dir():
-        named = find_skeleton(settings.skeleton) if settings.skeleton else None
+        poses, topology = open_poses(settings.poses, settings.skeleton, settings.min_likelihood, start)
         size = 2 * (start.size if start else settings.size)
         films = find_videos(list(settings.videos))
-        prepare(films, settings.poses, out / "set", named, size, settings.crop, settings.boxes, settings.every)
+        prepare(films, poses, topology, out / "set", size, settings.crop, settings.boxes, settings.every)
     config = choose_config(settings, out, start)
     if settings.masks and not (out / "masks").is_dir():
         write_masks(out / "set", out / "masks", config.data.size, settings.mask_steps, settings.seed, device)

@@ -11,11 +11,11 @@ from tqdm import tqdm
 
 from kp.errors import KpError
 from kp.files import atomic_folder
-from kp.formats.read import PoseFile, choose_skeleton, read_pose_file
-from kp.inference.crops import MARGIN, Squares, around
-from kp.inference.view import choose_squares
+from kp.formats.poses import PoseFile
+from kp.inference.crops import MARGIN, Squares, side_around
+from kp.inference.view import look
 from kp.skeletons import SHIPPED, Skeleton
-from kp.video import read_frames, read_header, shrink, write_video
+from kp.video import read_frames, shrink, write_video
 
 LENGTH = 32  # frames of a clip: the square stands still, so the subject must not go far
 
@@ -32,12 +32,11 @@ def cut_clips(video: Path, out: Path, number: int, size: int, crop: str, boxes: 
     """Write <out>/<number>.mp4 and so on: square clips of 32 frames, one in ``every`` of the video's; returns their
     names.
 
-    A rest of fewer than half as many frames is left out. KpError as from :func:`kp.inference.view.choose_squares`,
+    A rest of fewer than half as many frames is left out. KpError as from :func:`kp.inference.view.look`,
     or if the video is too short.
     """
-    header = read_header(video)
-    squares = choose_squares(video, header, crop, boxes)
-    count = len(squares)
+    view = look(video, crop, boxes)
+    squares, count = view.squares, view.count
     names, clip = [], []
     frames = tqdm(read_frames(video), desc=f"{video.name}: clips", total=count, unit="frame")
     for t, frame in enumerate(frames):
@@ -48,7 +47,7 @@ def cut_clips(video: Path, out: Path, number: int, size: int, crop: str, boxes: 
         if len(clip) == LENGTH or (clip and t == count - 1):
             if len(clip) >= LENGTH // 2:
                 names.append(f"{number + len(names):05d}")
-                write_video(out / f"{names[-1]}.mp4", clip, crf=12, rate=header.rate / every)
+                write_video(out / f"{names[-1]}.mp4", clip, crf=12, rate=view.rate / every)
             clip = []
     if not names:
         raise KpError(
@@ -58,46 +57,44 @@ def cut_clips(video: Path, out: Path, number: int, size: int, crop: str, boxes: 
     return names
 
 
-def write_prior(poses: Path, named: Skeleton | None, size: int, out: Path) -> tuple[Skeleton, int]:
-    """Write priors/own.npz and, for a skeleton that kp does not ship, skeleton.json below ``out``; returns (skeleton,
-    complete poses).
+def write_prior(poses: PoseFile, skeleton: Skeleton, size: int, out: Path) -> int:
+    """Write priors/own.npz and, for a skeleton that kp does not ship, skeleton.json below ``out``; returns how many
+    poses are complete.
     """
-    pose_file = read_pose_file(poses)
-    skeleton = choose_skeleton(pose_file, named)
-    keypoints = as_prior(pose_file, skeleton, size, MARGIN)
+    keypoints = as_prior(poses, skeleton, size, MARGIN)
     (out / "priors").mkdir(parents=True)
-    source = np.full(len(keypoints), poses.stem)
+    source = np.full(len(keypoints), poses.path.stem)
     np.savez_compressed(
         out / "priors/own.npz", keypoints=keypoints, joint_names=skeleton.joints, frame_size=size, source=source
     )
     if skeleton not in SHIPPED:
         record = asdict(skeleton) | {"regions": dict(skeleton.regions)}
         (out / "skeleton.json").write_text(json.dumps(record, indent=1) + "\n")
-    return skeleton, len(keypoints)
+    return len(keypoints)
 
 
 def prepare(
     videos: list[Path],
-    poses: Path,
+    poses: PoseFile,
+    skeleton: Skeleton,
     out: Path,
-    skeleton: Skeleton | None = None,
     size: int = 128,
     crop: str = "",
     boxes: tuple[Path, ...] = (),
     every: int = 1,
-) -> tuple[int, int, Skeleton]:
+) -> tuple[int, int]:
     """Write a video set (:mod:`kp.datasets.clips`) to ``out``: ``videos/train/*.mp4``, clips.csv, priors/own.npz;
-    returns (clips, poses, skeleton).
+    returns (clips, poses).
 
-    crop, boxes: as :func:`kp.inference.view.look` takes them, boxes one a video. ``out`` appears whole, at the
-    end; until then it is in <out>.part. KpError names the file that does not fit, or ``out`` if it is in use or cannot
-    be written.
+    poses, skeleton: as :func:`kp.formats.read.fit_skeleton` gives them. crop, boxes: as
+    :func:`kp.inference.view.look` takes them, boxes one a video. ``out`` appears whole, at the end; until then it is in
+    <out>.part. KpError names the file that does not fit, or ``out`` if it is in use or cannot be written.
     """
     if boxes and len(boxes) != len(videos):
         raise KpError(f"{len(videos)} videos but {len(boxes)} box tracks; give one for each, in the same order")
     rows = []
     with atomic_folder(out) as part:
-        chosen, count = write_prior(poses, skeleton, size, part)
+        count = write_prior(poses, skeleton, size, part)
         for number, video in enumerate(videos):
             names = cut_clips(
                 video, part / "videos/train", len(rows), size, crop, boxes[number] if boxes else None, every
@@ -105,7 +102,7 @@ def prepare(
             rows += [("train", name, video.stem) for name in names]
         with open(part / "clips.csv", "w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([("split", "clip", "source"), *rows])
-    return len(rows), count, chosen
+    return len(rows), count
 
 
 BODY_MARGIN = 1.1  # a subject's outline is about so much larger than the box around its joints
@@ -116,23 +113,19 @@ def as_prior(pose_file: PoseFile, skeleton: Skeleton, size: int, margin: float) 
     as crops do.
 
     A square's side is ``margin`` times the longer side of the outline, taken to be a tenth larger than the joints' box.
-    Poses of one video share one side, as its crops would; poses of unrelated images have one each. KpError if no pose
-    is complete.
+    Poses that one camera saw share one side, as its crops would; others have one each. KpError if no pose is complete.
     """
-    order = [pose_file.joints.index(j) for j in skeleton.joints]
-    poses = pose_file.keypoints[:, order]
-    poses = poses[np.isfinite(poses).all((1, 2))]
+    complete = pose_file.complete(skeleton)
+    poses = pose_file.keypoints[complete][:, pose_file.order(skeleton)]
     if not len(poses):
-        raise KpError(
-            f"{pose_file.path}: none of its {len(pose_file.keypoints)} poses has all joints of the skeleton "
-            f"'{skeleton.name}'"
-        )
+        raise KpError(f"{pose_file.summary(skeleton)}: none has all joints of the skeleton '{skeleton.name}'")
     low, span = poses.min(1), np.ptp(poses, 1)
     if (span.max(1) == 0).any():
         raise KpError(f"{pose_file.path}: in {(span.max(1) == 0).sum()} poses all joints lie in one point; remove them")
-    if pose_file.sequence:
-        side = np.full(len(poses), float(around(np.concatenate([low, span], 1), margin * BODY_MARGIN).side))
-    else:
-        side = span.max(1) * margin * BODY_MARGIN
+    side = span.max(1) * margin * BODY_MARGIN
+    cameras = np.zeros(len(poses), int) if pose_file.cameras is None else pose_file.cameras[complete]
+    for camera in np.unique(cameras[cameras >= 0]):
+        of_it = cameras == camera
+        side[of_it] = side_around(np.concatenate([low, span], 1)[of_it], margin * BODY_MARGIN)
     corner = low + span / 2 - side[:, None] / 2
     return ((poses - corner[:, None] + 0.5) * (size / side)[:, None, None] - 0.5).astype(np.float32)

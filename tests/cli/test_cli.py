@@ -136,7 +136,9 @@ def test_from_training_to_prediction(kp, tiny, tmp_path):
     assert sorted(p.name for p in out.iterdir()) == ["000.csv", "000.mp4", "000.png", "photo.csv", "photo.png"]
     found, single = rows(out / "000.csv"), rows(out / "photo.csv")
     assert (
-        list(found[0]) == ["frame", "joint", "x", "y", "confidence"] and len(found) == FRAMES * 17 and len(single) == 17
+        list(found[0]) == ["frame", "joint", "x", "y", "confidence", "time", "seen"]
+        and len(found) == FRAMES * 17
+        and len(single) == 17
     )
     assert [r["joint"] for r in single] == list(BODY.joints) and [r["frame"] for r in found[::17]] == [
         str(t) for t in range(FRAMES)
@@ -275,6 +277,7 @@ def test_prepare(kp, tiny, tmp_path):
     write_video(long, np.tile(read_video(videos / "000.mp4"), (4, 1, 1, 1)))
     status, printed, _ = kp("prepare", long, "--poses", tiny / "priors/matched.npz", "--out", out, "--size", 32)
     assert status == 0 and printed.splitlines() == [
+        "matched.npz: 60 poses read, 60 used; mirror pairs: those of 'body'; edges: those of 'body'",
         f"{out}: 1 clips, 60 poses of the skeleton 'body'",
         f"next:    kp masks {out} {out}_masks",
         f"then:    kp train laptop --out runs/own --data.videos {out} --data.prior own --data.masks {out}_masks",
@@ -382,9 +385,10 @@ def test_check_of_footage(kp, tmp_path):
     words = ("check", tmp_path / "my videos", "--poses", tmp_path / "poses.npz", "--out", tmp_path / "new/sheet.png")
     status, out, _ = kp(*words)
     assert status == 0 and out.splitlines() == [
+        "poses.npz: 60 poses read, 60 used; mirror pairs: those of 'body'; edges: those of 'body'",
         "été.mp4: 64×64, 40 frames, 20 a second, 2.0 s → clips: 1",
         "  squares of 64 pixels keep 100% of the frame",
-        "poses.npz: 60 poses of the skeleton 'body', 17 joints",
+        "skeleton 'body': 17 joints",
         "- 40 frames are few: a model that starts from nothing wants thousands. Go on from published weights "
         "(--start).",
         "- 60 poses are few: in the book's ablations 500 were enough and 50 were not. Add poses of anyone.",

@@ -7,8 +7,9 @@ from scipy.spatial.transform import Rotation
 from tiny import write_video
 
 from kp.errors import KpError
-from kp.formats.bvh import body_joints, film, plain, poses_of, read_take, rotation
-from kp.formats.read import choose_skeleton, read_pose_file
+from kp.formats.bodies import plain
+from kp.formats.bvh import body_joints, film, poses_of, read_take, rotation
+from kp.formats.read import fit_skeleton, read_pose_file
 from kp.own_video.prepare import as_prior, prepare
 from kp.skeletons import BODY
 
@@ -227,14 +228,14 @@ def test_a_topology_of_its_own(tmp_path):
             ),
         )
     )
-    skeleton = choose_skeleton(found)
+    _, skeleton = fit_skeleton(found)
     assert skeleton.joints == ("base", "arm", "twist_end") and skeleton.edges == (("base", "arm"), ("arm", "twist_end"))
     assert skeleton.mirror_pairs == ()
 
 
 def test_as_a_prior(tmp_path):
     found = read_pose_file(save(tmp_path, person()))
-    assert choose_skeleton(found) == BODY and found.sequence
+    assert fit_skeleton(found)[1] == BODY and found.cameras is None
     prior = as_prior(found, BODY, 64, 1.25)
     assert prior.shape == (10_000, 17, 2) and prior.min() > 0 and prior.max() < 63
     # one camera's distance more, one body's size less
@@ -243,7 +244,8 @@ def test_as_a_prior(tmp_path):
 
 def test_a_set_with_poses_from_motion_capture(tmp_path):
     write_video(tmp_path / "a.mp4", np.random.default_rng(0).integers(0, 255, (32, 64, 64, 3), np.uint8))
-    clips, count, skeleton = prepare([tmp_path / "a.mp4"], save(tmp_path, person()), tmp_path / "set", size=64)
+    poses, skeleton = fit_skeleton(read_pose_file(save(tmp_path, person())))
+    clips, count = prepare([tmp_path / "a.mp4"], poses, skeleton, tmp_path / "set", size=64)
     assert (clips, count, skeleton) == (1, 10_000, BODY)
 
 

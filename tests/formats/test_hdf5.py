@@ -7,31 +7,31 @@ import pandas
 import pytest
 
 from kp.errors import KpError
-from kp.formats.hdf5 import read_columns
+from kp.formats.hdf5 import read_table
 from kp.formats.read import read_pose_file
 
 
 def table(joints=("nose", "tail é")):
     names = ["scorer", "bodyparts", "coords"]
     columns = pandas.MultiIndex.from_product([["me"], list(joints), ["x", "y", "likelihood"]], names=names)
-    return pandas.DataFrame(np.arange(4 * len(columns)).reshape(4, -1) / 2, columns=columns)
+    return pandas.DataFrame(np.arange(4 * len(columns)).reshape(4, -1) / 2 % ([99, 99, 1] * 2), columns=columns)
 
 
 @pytest.mark.parametrize("layout", ["table", "fixed"])
 def test_both_layouts_of_pandas(tmp_path, layout):
     table().to_hdf(tmp_path / "a.h5", key="df_with_missing", format=layout)
-    columns, values = read_columns(tmp_path / "a.h5")
+    columns, values, _ = read_table(tmp_path / "a.h5")
     assert columns[3] == {"scorer": "me", "bodyparts": "tail é", "coords": "x"} and np.array_equal(
         values, table().to_numpy()
     )
-    found = read_pose_file(tmp_path / "a.h5")
+    found = read_pose_file(tmp_path / "a.h5", 0.0)
     assert found.joints == ("nose", "tail é") and found.keypoints[1].tolist() == [[3.0, 3.5], [4.5, 5.0]]
 
 
 def test_labelled_frames_have_names(tmp_path):
     named = table().set_index(pandas.MultiIndex.from_tuples([("labeled-data", "video", f"{i}.png") for i in range(4)]))
     named.to_hdf(tmp_path / "a.h5", key="df_with_missing")
-    assert np.array_equal(read_columns(tmp_path / "a.h5")[1], table().to_numpy())
+    assert np.array_equal(read_table(tmp_path / "a.h5")[1], table().to_numpy())
 
 
 def test_nothing_in_a_file_is_executed(tmp_path):
@@ -57,4 +57,4 @@ def test_what_is_no_table_of_deeplabcut(tmp_path):
     with pytest.raises(
         KpError, match=re.escape(f"{tmp_path / 'a.h5'}: holds 0 tables of pandas; DeepLabCut's files hold one")
     ):
-        read_columns(tmp_path / "a.h5")
+        read_table(tmp_path / "a.h5")

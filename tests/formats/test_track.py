@@ -38,7 +38,10 @@ def test_csv_names_every_joint_of_every_frame(track, tmp_path):
     write_csv(track, tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text().splitlines()
     x, y = track.keypoints[0, 0]
-    assert lines[:2] == ["frame,joint,x,y,confidence", f"0,pelvis,{x:.3f},{y:.3f},{track.confidence[0, 0]:.3f}"]
+    assert lines[:2] == [
+        "frame,joint,x,y,confidence,time,seen",
+        f"0,pelvis,{x:.3f},{y:.3f},{track.confidence[0, 0]:.3f},0,1",
+    ]
     assert len(lines) == 1 + 5 * 17 and lines[-1].startswith("4,right_wrist,")
 
 
@@ -51,8 +54,10 @@ def test_pandas_reads_deeplabcut_tables(track, tmp_path):
         pandas.read_hdf(tmp_path / "a.h5"),
     ):
         assert table.columns.names == ["scorer", "bodyparts", "coords"]
-        np.testing.assert_allclose(table["kp"]["left_knee"][["x", "y"]], track.keypoints[:, BODY.index("left_knee")])
-        np.testing.assert_allclose(table["kp"]["head"]["likelihood"], track.confidence[:, BODY.index("head")])
+        np.testing.assert_allclose(
+            table["DLC_kp"]["left_knee"][["x", "y"]], track.keypoints[:, BODY.index("left_knee")]
+        )
+        np.testing.assert_allclose(table["DLC_kp"]["head"]["likelihood"], track.confidence[:, BODY.index("head")])
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_few_boxes(count):
 def test_boxes_between_lines_are_interpolated(tmp_path):
     path = tmp_path / "boxes.csv"
     path.write_text("frame,x,y,width,height\n4,40,0,10,20\n0,0,0,10,20\n")
-    assert read_boxes(path, 6)[:, 0].tolist() == [0, 10, 20, 30, 40, 40]
+    assert read_boxes(path, 6).boxes[:, 0].tolist() == [0, 10, 20, 30, 40, 40]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def walker(path, frames=60, height=120, width=200, noise=3, zoom=1):
 
 def test_a_walker_is_found(tmp_path):
     lefts = walker(tmp_path / "a.mp4")
-    boxes = find_boxes(tmp_path / "a.mp4", progress=False)
+    boxes = find_boxes(tmp_path / "a.mp4", progress=False).boxes
     assert boxes.shape == (60, 4)
     centre = boxes[:, :2] + boxes[:, 2:] / 2
     apart = np.abs(centre[6:-6, 0] - (lefts[6:-6] + 10))  # windows reach beyond the clip at its ends
@@ -34,7 +34,7 @@ def test_a_walker_is_found(tmp_path):
 
 def test_large_frames_are_searched_small_and_boxes_are_in_their_pixels(tmp_path):
     walker(tmp_path / "a.mp4", 40, 480, 800, noise=0, zoom=4)
-    boxes = find_boxes(tmp_path / "a.mp4", progress=False)
+    boxes = find_boxes(tmp_path / "a.mp4", progress=False).boxes
     assert np.abs(boxes[:, 1] - 160).max() < 16 and np.abs(boxes[:, 3] - 200).max() < 24
 
 

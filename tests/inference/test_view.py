@@ -102,7 +102,7 @@ def test_drawn_points_are_those_exported(predictor, tmp_path, monkeypatch):
     found.save(tmp_path / "a.csv")
     found.save(tmp_path / "overlay.mp4")
     lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()[1:]]
-    exported = np.array([[float(x), float(y)] for _, _, x, y, _ in lines]).reshape(4, 17, 2)
+    exported = np.array([[float(x), float(y)] for _, _, x, y, *_ in lines]).reshape(4, 17, 2)
     drawn = read_video(tmp_path / "overlay.mp4").astype(float)
     plain = read_video(path)
 

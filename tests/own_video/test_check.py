@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny import prior_arrays, write_video
 
-from kp.formats.read import PoseFile
+from kp.formats.poses import PoseFile
 from kp.inference.crops import Squares
 from kp.own_video.check import (
     Extent,

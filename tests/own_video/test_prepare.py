@@ -10,13 +10,17 @@ import kp.own_video.prepare
 from kp.datasets.clips import load_clips
 from kp.datasets.priors import load_poses
 from kp.errors import KpError
-from kp.formats.read import read_pose_file
+from kp.formats.read import fit_skeleton, read_pose_file
 from kp.inference.crops import Squares
 from kp.own_video.masks import write_masks
 from kp.own_video.prepare import LENGTH, prepare, still
 from kp.skeletons import BODY, find_skeleton
 from kp.training.loop import train
 from kp.video import find_videos, read_video
+
+
+def opened(path):
+    return fit_skeleton(read_pose_file(path))
 
 
 @pytest.fixture
@@ -39,8 +43,8 @@ def footage(tmp_path):
 def test_a_video_set_of_ones_own(footage, tmp_path):
     folder, poses, boxes = footage
     out = tmp_path / "own set"
-    clips, count, skeleton = prepare(find_videos([folder]), poses, out, size=32, boxes=boxes)
-    assert (clips, count, skeleton) == (4, 60, BODY)  # 80 = 32 + 32 + 16; of 40 the last 8 are too few
+    clips, count = prepare(find_videos([folder]), *opened(poses), out, size=32, boxes=boxes)
+    assert (clips, count) == (4, 60)  # 80 = 32 + 32 + 16; of 40 the last 8 are too few
     loaded = load_clips(out, "train", 32, background=True, progress=False)
     assert [len(f) for f in loaded.frames] == [32, 32, 16, 32] and loaded.sources == ["a", "a", "a", "b"]
     prior = load_poses(out / "priors/own.npz", BODY, 32)
@@ -50,7 +54,7 @@ def test_a_video_set_of_ones_own(footage, tmp_path):
 
 def test_what_stands_still_in_the_video_stands_still_in_its_clips(footage, tmp_path):
     folder, poses, boxes = footage
-    prepare([folder / "a.mp4"], poses, tmp_path / "set", size=32, boxes=boxes[:1])
+    prepare([folder / "a.mp4"], *opened(poses), tmp_path / "set", size=32, boxes=boxes[:1])
     frames = read_video(tmp_path / "set/videos/train/00000.mp4").astype(float)
     above = frames[:, :3].reshape(len(frames), -1)
     assert np.corrcoef(above[0], above[-1])[0, 1] > 0.8
@@ -61,7 +65,7 @@ def test_what_stands_still_in_the_video_stands_still_in_its_clips(footage, tmp_p
 def test_training_and_masks_take_the_set(footage, tmp_path, config):
     folder, poses, boxes = footage
     out = tmp_path / "set"
-    prepare(find_videos([folder]), poses, out, size=32, boxes=boxes)
+    prepare(find_videos([folder]), *opened(poses), out, size=32, boxes=boxes)
     assert write_masks(out, tmp_path / "masks", size=32, steps=2) == 4
     data = replace(config.data, videos=out, prior="own", masks=tmp_path / "masks")
     assert train(replace(config, data=data), tmp_path / "run").step == config.optimizer.steps
@@ -69,7 +73,7 @@ def test_training_and_masks_take_the_set(footage, tmp_path, config):
 
 def test_every_so_many_frames(footage, tmp_path):
     folder, poses, boxes = footage
-    clips, _, _ = prepare(find_videos([folder]), poses, tmp_path / "set", size=32, boxes=boxes, every=2)
+    clips, _ = prepare(find_videos([folder]), *opened(poses), tmp_path / "set", size=32, boxes=boxes, every=2)
     assert clips == 2 and [len(read_video(p)) for p in sorted((tmp_path / "set/videos/train").iterdir())] == [
         LENGTH,
         20,
@@ -83,7 +87,8 @@ def test_a_skeleton_of_the_file_goes_with_the_set(footage, tmp_path):
         "annotations": [{"category_id": 1, "keypoints": [5, 5, 2, 9, 9, 2, 1, 9, 2]}],
     }
     (tmp_path / "bird.json").write_text(json.dumps(told))
-    _, _, skeleton = prepare(find_videos([folder]), tmp_path / "bird.json", tmp_path / "set", size=32, boxes=boxes)
+    poses, skeleton = opened(tmp_path / "bird.json")
+    prepare(find_videos([folder]), poses, skeleton, tmp_path / "set", size=32, boxes=boxes)
     assert find_skeleton(str(tmp_path / "set/skeleton.json")) == skeleton and skeleton.mirror_pairs == (
         ("left_b", "right_b"),
     )
@@ -99,23 +104,23 @@ def test_it_is_whole_or_not_there(footage, tmp_path, monkeypatch):
     monkeypatch.setattr(kp.own_video.prepare, "write_video", fail)
     expected = f"{tmp_path / 'set'}: cannot be written (No space left on device); choose another folder"
     with pytest.raises(KpError, match=re.escape(expected)):
-        prepare(find_videos([folder]), poses, tmp_path / "set", size=32, boxes=boxes)
+        prepare(find_videos([folder]), *opened(poses), tmp_path / "set", size=32, boxes=boxes)
     assert not (tmp_path / "set").exists()
     monkeypatch.undo()
-    assert prepare(find_videos([folder]), poses, tmp_path / "set", size=32, boxes=boxes)[0] == 4
+    assert prepare(find_videos([folder]), *opened(poses), tmp_path / "set", size=32, boxes=boxes)[0] == 4
     with pytest.raises(
         KpError, match=re.escape(f"{tmp_path / 'set'}: is in use already; delete it or choose another folder")
     ):
-        prepare(find_videos([folder]), poses, tmp_path / "set", size=32, boxes=boxes)
+        prepare(find_videos([folder]), *opened(poses), tmp_path / "set", size=32, boxes=boxes)
 
 
 def test_mistakes(footage, tmp_path):
     folder, poses, boxes = footage
     with pytest.raises(KpError, match=re.escape("2 videos but 1 box tracks; give one for each, in the same order")):
-        prepare(find_videos([folder]), poses, tmp_path / "set", boxes=boxes[:1])
+        prepare(find_videos([folder]), *opened(poses), tmp_path / "set", boxes=boxes[:1])
     video = folder / "b.mp4"
     with pytest.raises(
         KpError, match=re.escape(f"{video}: gives 5 frames, a clip needs 16; take a longer video or a smaller --every")
     ):
-        prepare([video], poses, tmp_path / "set", boxes=boxes[1:], every=9)
+        prepare([video], *opened(poses), tmp_path / "set", boxes=boxes[1:], every=9)
     assert not (tmp_path / "set").exists()

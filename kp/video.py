@@ -6,8 +6,9 @@ so does :func:`read_frames`. Pictures obey their EXIF orientation; 16-bit pictur
 GIF is a film.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,73 +18,70 @@ import torch
 import torch.nn.functional as F
 from av.video.reformatter import VideoReformatter
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kp.errors import KpError
 from kp.files import atomic_write
+from kp.pictures import STILL, Frame, Header, is_picture, picture_header, pictures_in, read_folder, read_pictures
 
-FILMS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+FILMS = (
+    ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".asf", ".flv",
+    ".3gp", ".ogv", ".mxf", ".vob", ".dv", ".y4m", ".mjpeg", ".mjpg", ".h264", ".264", ".hevc", ".265", ".mod", ".qt",
+)  # fmt: skip
+"""Endings that are looked for in folders; a file that is named is read whatever its ending."""
+
 SMALL = 256 * 256  # pixels: frames up to this size are decoded faster by one thread than by several
-DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras store in 16
-STILL = Fraction(1)  # frames a second of pictures, which have no time
-
-
-@dataclass(frozen=True)
-class Frame:
-    """``pixels`` RGB, as a player shows them; ``seconds`` from the start of the film."""
-
-    pixels: UInt8[np.ndarray, "h w 3"]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a file says of itself: ``count`` of stored frames, None if it does not say; ``size`` (width, height) as
-    shown; ``rate``, frames a second; ``stretch``: shown pixels a stored pixel, across and down, 1 where pixels are
-    square.
-    """
-
-    count: int | None
-    size: tuple[int, int]
-    rate: Fraction
-    stretch: tuple[float, float] = (1.0, 1.0)
-
-
-def is_video(path: Path) -> bool:
-    """Whether the file's ending is that of a film."""
-    return path.suffix.lower() in FILMS
 
 
 def find_videos(paths: list[Path]) -> list[Path]:
-    """Films among ``paths`` and, sorted by name, in the folders among them.
+    """Films among ``paths`` and, sorted by name, in the folders among them and below. A folder that holds pictures and
+    no films is a film itself: its pictures are the frames, in the order of the numbers in their names.
 
-    KpError if one is neither, or a folder has none.
+    KpError if a path is not there or is a picture, or if a folder holds neither films nor pictures.
     """
-    videos, endings = [], ", ".join(ending[1:] for ending in FILMS)
+    videos = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if is_video(p) and not p.name.startswith("."))
+            inside = _films_below(path)
             if not inside:
-                raise KpError(f"{path}: holds no video ({endings})")
+                raise KpError(
+                    f"{path}: holds no video ({', '.join(ending[1:] for ending in FILMS[:6])}, …), no pictures"
+                )
             videos += inside
         elif not path.exists():
             raise KpError(f"{path}: no such file or folder; check the path")
-        elif not is_video(path):
-            raise KpError(f"{path}: not a video ({endings}); convert it first")
+        elif is_picture(path) and path.suffix.lower() not in (".gif", ".tif", ".tiff"):
+            raise KpError(f"{path}: a picture, not a video; give a video, or a folder of pictures")
         else:
             videos.append(path)
     return videos
 
 
+def _films_below(folder: Path) -> list[Path]:
+    films = [
+        p for p in sorted(folder.rglob("*")) if p.suffix.lower() in FILMS and p.is_file() and not _hidden(p, folder)
+    ]
+    if films:
+        return films
+    below = [folder, *(p for p in sorted(folder.rglob("*")) if p.is_dir() and not _hidden(p, folder))]
+    return [p for p in below if len(pictures_in(p)) > 1]
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def read_frames(path: Path) -> Iterator[Frame]:
-    """The frames of a film, a stack or a picture in order, decoded one at a time, as a player shows them.
+    """The frames of a film, a stack, a folder of pictures or a picture, decoded one at a time, as a player shows them.
 
     Times are the file's own, also where the frame rate varies. KpError names the file if it is missing, is neither film
     nor picture, or is damaged: then it says after how many frames.
     """
+    if path.is_dir():
+        yield from read_folder(path)
+        return
     if not path.is_file():
         raise KpError(f"{path}: no such image or video; check the path")
-    yield from _film(path) if is_video(path) else _pictures(path)
+    yield from read_pictures(path) if is_picture(path) else _film(path)
 
 
 def read_video(path: Path) -> UInt8[np.ndarray, "t h w 3"]:
@@ -100,23 +98,22 @@ def read_header(path: Path) -> Header:
     """What a film or picture says of itself, without decoding more than its first frame. KpError as from
     :func:`read_frames`.
     """
+    if path.is_dir() or (path.is_file() and is_picture(path)):
+        return picture_header(path)
     if not path.is_file():
         raise KpError(f"{path}: no such image or video; check the path")
-    if not is_video(path):
-        with _open_picture(path) as image:
-            height, width = _as_rgb(image, path, 0).shape[:2]
-            return Header(getattr(image, "n_frames", 1), (width, height), _picture_rate(image))
     try:
         with _open_film(path) as container:
             stream = _picture_stream(container, path)
             first = next(container.decode(stream), None)
             if first is None:
-                raise KpError(f"{path}: not one frame can be read; the file is cut short: copy or convert it again")
+                raise _without_frames(path)
             aspect = _aspect(stream)
             shape = _as_shown(first, aspect, VideoReformatter()).shape
             stretch = (1.0, float(aspect)) if _turns(first) else (float(aspect), 1.0)
             rate = stream.average_rate or stream.guessed_rate or STILL
-            return Header(stream.frames or None, (shape[1], shape[0]), rate, stretch)
+            count = _count_packets(path) if container.format.name == "avi" else stream.frames
+            return Header(count or None, (shape[1], shape[0]), rate, stretch)
     except (av.error.FFmpegError, IndexError) as error:
         raise _unreadable(path, 0, error) from error
 
@@ -161,9 +158,6 @@ def _resize(frames: UInt8[np.ndarray, "t h w c"], size: tuple[int, int]) -> UInt
     return x.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
 
 
-# Films
-
-
 def _film(path: Path) -> Iterator[Frame]:
     """Packets are counted beside frames: a file that is cut short lacks packets; one with hidden ends has them all."""
     count, packets, size, last = 0, 0, None, None
@@ -176,6 +170,8 @@ def _film(path: Path) -> Iterator[Frame]:
             for packet in container.demux(stream):
                 packets += packet.dts is not None
                 for decoded in packet.decode():
+                    if decoded.is_corrupt:
+                        raise _damaged(path, count, "its data are damaged")
                     pixels = _as_shown(decoded, _aspect(stream), to_rgb)
                     if size not in (None, pixels.shape):
                         raise KpError(f"{path}: frames change their size after {count} frames; cut the video there")
@@ -187,16 +183,53 @@ def _film(path: Path) -> Iterator[Frame]:
                     size, last, count = pixels.shape, pixels, count + 1
     except (av.error.FFmpegError, IndexError) as error:
         raise _unreadable(path, count, error) from error
-    if not count or max(packets, count) < promised:
+    if not count:
+        raise _without_frames(path)
+    if max(packets, count) < promised and not (timeless and _is_whole(path)):
         raise KpError(
             f"{path}: only {count} of {promised} frames can be read; the file is cut short: copy or convert it again"
         )
+    if max(packets, count) < promised:
+        warnings.warn(
+            f"{path}: its header promises {promised} frames, but the file is whole with {count}: these are used",
+            stacklevel=2,
+        )
+
+
+def _count_packets(path: Path) -> int:
+    """The frames that are there, dropped ones included, without decoding them."""
+    with _open_film(path) as container:
+        stream = container.streams.video[0]
+        seen = [(packet.pts, packet.size) for packet in container.demux(stream) if packet.dts is not None]
+        return max(len(seen), 1 + max((pts for pts, _ in seen if pts is not None), default=0))
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an AVI is as long as it says; one whose recorder was stopped says nothing, and counts as whole."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8)[4:], "little")
+    return size + 8 <= path.stat().st_size
+
+
+def _without_frames(path: Path) -> KpError:
+    """Why not one frame came out of a film: it is empty of pictures, or no frame stands by itself."""
+    with suppress(av.error.FFmpegError), _open_film(path) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.dts is not None]
+        if packets and not any(packet.is_keyframe for packet in packets):
+            return KpError(
+                f"{path}: holds no key frame, so none of its {len(packets)} frames can be decoded; cut the "
+                "original anew, at a key frame"
+            )
+    return KpError(f"{path}: not one frame can be read; the file is cut short: copy or convert it again")
 
 
 def _open_film(path: Path) -> av.container.InputContainer:
     if path.stat().st_size == 0:
         raise KpError(f"{path}: is empty (0 bytes); copy it again")
-    return av.open(str(path), metadata_errors="replace")
+    container = av.open(str(path), metadata_errors="replace")
+    if container.format.name == "tty":
+        raise KpError(f"{path}: is text, not a video; give a video")
+    return container
 
 
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -213,9 +246,17 @@ def _picture_stream(container: av.container.InputContainer, path: Path) -> av.Vi
 
 
 def _unreadable(path: Path, count: int, error: Exception) -> KpError:
+    why = getattr(error, "strerror", None) or error
+    if count:
+        return _damaged(path, count, str(why))
     return KpError(
-        f"{path}: not a readable video after {count} frames ({error}); it may be cut short: copy or convert it again"
+        f"{path}: cannot be opened as a video ({why}); if it is one, its beginning, end or index is missing: copy or "
+        "convert it again"
     )
+
+
+def _damaged(path: Path, count: int, why: str) -> KpError:
+    return KpError(f"{path}: is damaged at frame {count} ({why}); copy it again, or cut it there")
 
 
 def _aspect(stream: av.VideoStream) -> Fraction:
@@ -250,59 +291,3 @@ def _as_shown(frame: av.VideoFrame, aspect: Fraction, to_rgb: VideoReformatter) 
         pixels, matrix = pixels.swapaxes(0, 1), matrix[::-1]
     across, down = (1 if matrix[i, i] >= 0 else -1 for i in (0, 1))
     return np.ascontiguousarray(pixels[::down, ::across])
-
-
-# Pictures
-
-
-def _pictures(path: Path) -> Iterator[Frame]:
-    with _open_picture(path) as image:
-        rate, largest = _picture_rate(image), 0
-        count = getattr(image, "n_frames", 1)
-        if image.mode.startswith("I"):  # one depth for a whole stack
-            largest = max(int(np.asarray(_page(image, number, path)).max()) for number in range(count))
-        for number in range(count):
-            yield Frame(_as_rgb(_page(image, number, path), path, largest), float(number / rate))
-
-
-def _open_picture(path: Path) -> Image.Image:
-    try:
-        return Image.open(path)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        kinds = ", ".join(ending[1:] for ending in FILMS)
-        raise KpError(f"{path}: neither a readable image nor a video ({kinds}): convert it first") from error
-
-
-def _page(image: Image.Image, number: int, path: Path) -> Image.Image:
-    try:
-        if number or getattr(image, "n_frames", 1) > 1:
-            image.seek(number)
-        image.load()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise KpError(f"{path}: not a readable image; it may be cut short: copy it again") from error
-    return image
-
-
-def _as_rgb(image: Image.Image, path: Path, largest: int) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB in 8 bits, upright.
-
-    largest: the greatest value of a 16-bit file, which tells how many bits its camera has.
-    """
-    upright = ImageOps.exif_transpose(_page(image, image.tell(), path))
-    if upright.mode == "F":
-        raise KpError(
-            f"{path}: holds numbers with a decimal point, whose black and white kp cannot know: save 8 or 16 bits"
-        )
-    if not upright.mode.startswith("I"):
-        return np.array(upright.convert("RGB"))  # a copy: torch wants to be able to write
-    values = np.asarray(upright).astype(np.int64)
-    if values.min() < 0 or max(largest, values.max()) >= 1 << DEPTHS[-1]:
-        raise KpError(f"{path}: holds values below 0 or above 65,535; save it with 8 or 16 bits")
-    bits = next(depth for depth in DEPTHS if max(largest, int(values.max())) < 1 << depth)
-    return np.repeat((values >> (bits - 8)).astype(np.uint8)[..., None], 3, -1)
-
-
-def _picture_rate(image: Image.Image) -> Fraction:
-    """Frames a second of a GIF; 1 for a stack or a picture."""
-    milliseconds = image.info.get("duration", 0)
-    return Fraction(1000, round(milliseconds)) if getattr(image, "n_frames", 1) > 1 and milliseconds >= 1 else STILL

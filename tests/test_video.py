@@ -13,7 +13,7 @@ from kp.cli.main import main
 from kp.errors import KpError
 from kp.inference.published import load
 from kp.inference.view import look
-from kp.video import find_videos, read_frames, read_header, read_image, write_video
+from kp.video import find_videos, read_frames, read_header, read_image, read_video, write_video
 
 
 def corner_marked(count=4, height=32, width=48):
@@ -94,7 +94,7 @@ def test_missing_damaged_and_cut(tmp_path):
         next(read_frames(tmp_path / "no.mp4"))
     text = tmp_path / "text.mp4"
     text.write_text("not a video")
-    with pytest.raises(KpError, match=re.escape(f"{text}: not a readable video after 0 frames (")):
+    with pytest.raises(KpError, match=re.escape(f"{text}: cannot be opened as a video (")):
         next(read_frames(text))
     cut = tmp_path / "cut.mkv"
     write_video(tmp_path / "whole.avi", np.random.default_rng(0).integers(0, 255, (30, 64, 64, 3), np.uint8), crf=5)
@@ -109,18 +109,21 @@ def test_find_videos(tmp_path):
     (tmp_path / "b é.MP4").write_text("")
     (tmp_path / "a.mov").write_text("")
     (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "a.png").write_text("")
+    (tmp_path / "day 2/cam").mkdir(parents=True)
+    (tmp_path / "day 2/cam/c.mts").write_text("")
     (tmp_path / ".b.part.mp4").write_text("")
-    assert [p.name for p in find_videos([tmp_path])] == ["a.mov", "b é.MP4"]
+    assert [p.name for p in find_videos([tmp_path])] == ["a.mov", "b é.MP4", "c.mts"]
     assert find_videos([tmp_path / "a.mov"]) == [tmp_path / "a.mov"]
     for path, message in [
-        (tmp_path / "notes.txt", "not a video (mp4, m4v, mov, avi, mkv, webm); convert it first"),
+        (tmp_path / "a.png", "a picture, not a video; give a video, or a folder of pictures"),
         (tmp_path / "gone", "no such file or folder; check the path"),
     ]:
         with pytest.raises(KpError, match=re.escape(f"{path}: {message}")):
             find_videos([path])
     (tmp_path / "empty").mkdir()
     with pytest.raises(
-        KpError, match=re.escape(f"{tmp_path / 'empty'}: holds no video (mp4, m4v, mov, avi, mkv, webm)")
+        KpError, match=re.escape(f"{tmp_path / 'empty'}: holds no video (mp4, m4v, mov, avi, mkv, webm, …), no pictures")
     ):
         find_videos([tmp_path / "empty"])
 
@@ -219,3 +222,99 @@ def test_a_film_is_decoded_once_or_to_find_its_subject_twice(tmp_path, monkeypat
     )
     main()
     assert passes == ["a.mp4"] * most and (tmp_path / "out/a.mp4").is_file()
+
+
+def test_a_count_in_the_header_that_is_too_high():
+    path = CASES / "avi_count_too_high/count_high.avi"
+    with pytest.warns(
+        UserWarning, match=re.escape(f"{path}: its header promises 4000 frames, but the file is whole with 24")
+    ):
+        assert len(read_video(path)) == 24
+    assert read_header(path).count == 24
+
+
+def streamed(path, codec, frames=12, offset=0, format=None, keep=lambda packet: True, pix_fmt="yuv420p"):
+    """A film of the corner-marked frames; ``offset`` seconds late, of the packets that ``keep`` wants."""
+    with av.open(str(path), "w", format=format) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+        for t in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.roll(noise, t, 1), format="rgb24")
+            frame.pts = t + round(offset * 25)
+            for packet in stream.encode(frame):
+                if keep(packet):
+                    container.mux(packet)
+        for packet in stream.encode():
+            if keep(packet):
+                container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mpg", "mpeg2video"), ("a.ts", "libx264"), ("a.MTS", "libx264"), ("a.wmv", "wmv2"), ("a.flv", "flv1"),
+     ("a.3gp", "libx264"), ("a.y4m", "wrapped_avframe"), ("a.mxf", "mpeg2video"), ("film", "libx264")],
+)  # fmt: skip
+def test_any_ending(tmp_path, name, codec):
+    if codec not in av.codecs_available:
+        pytest.skip(f"this build of PyAV cannot write {codec}")
+    formats = {"film": "matroska", "a.MTS": "mpegts"}
+    path = streamed(tmp_path / name, codec, format=formats.get(name))
+    assert read_video(path).shape == (12, 48, 64, 3) and float(read_header(path).rate) == pytest.approx(25, rel=0.01)
+    assert find_videos([path]) == [path]
+
+
+def test_a_film_that_begins_late(tmp_path):
+    """The first time stamp is 5 s, the rate is still 25 a second."""
+    path = streamed(tmp_path / "a.mkv", "libx264", offset=5)
+    times = [frame.seconds for frame in read_frames(path)]
+    assert times[0] == pytest.approx(5, abs=0.1) and np.diff(times) == pytest.approx(0.04, abs=1e-3)
+    assert float(read_header(path).rate) == pytest.approx(25, rel=0.01)
+
+
+def test_no_key_frame(tmp_path):
+    path = streamed(tmp_path / "a.mkv", "libx264", keep=lambda packet: not packet.is_keyframe)
+    with pytest.raises(
+        KpError, match=re.escape(f"{path}: holds no key frame, so none of its 11 frames can be decoded")
+    ):
+        read_video(path)
+    with pytest.raises(KpError, match="holds no key frame"):
+        read_header(path)
+
+
+def test_damaged_in_the_middle(tmp_path):
+    path = streamed(tmp_path / "a.mkv", "libx264", frames=60)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 400] = bytes(400)
+    path.write_bytes(data)
+    with pytest.raises(
+        KpError, match=rf"{re.escape(str(path))}: is damaged at frame \d+ \(.*\); copy it again, or cut"
+    ):
+        read_video(path)
+
+
+def test_a_folder_of_pictures_is_a_film(tmp_path):
+    folder = tmp_path / "take 1"
+    folder.mkdir()
+    for t in (0, 2, 10):
+        Image.fromarray(np.full((20, 30, 3), t, np.uint8)).save(folder / f"img{t}.png")
+    assert find_videos([tmp_path]) == [folder]
+    assert read_video(folder)[:, 0, 0, 0].tolist() == [0, 2, 10]
+    header = read_header(folder)
+    assert header.count == 3 and header.size == (30, 20)
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(folder / "img11.png")
+    with pytest.raises(
+        KpError, match=re.escape(f"{folder}: its pictures differ in size from img11.png on; to read them")
+    ):
+        read_video(folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'empty'}: holds no pictures")):
+        read_video(tmp_path / "empty")
+
+
+def test_text_is_no_film(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello\n" * 50)
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'notes.txt'}: is text, not a video; give a video")):
+        read_video(tmp_path / "notes.txt")

@@ -148,7 +148,7 @@ def prepare(
         every: Take every so many frames: neighbours of fast cameras are nearly equal.
         min_likelihood: Joints of a lower likelihood or score in the file of poses count as not marked.
     """
-    from kp.own_video.fit import find_poses, open_poses
+    from kp.own_video.fit import find_poses, open_poses, pretrain_steps_for
     from kp.own_video.prepare import prepare as write
     from kp.video import find_videos
 
@@ -157,8 +157,9 @@ def prepare(
     films = find_videos(list(videos))
     pose_file, chosen = open_poses(find_poses(poses), skeleton, min_likelihood)
     clips, count = write(films, pose_file, chosen, out, size, subject.crop, subject.boxes, every)
-    own = out / "skeleton.json"
+    own, steps = out / "skeleton.json", pretrain_steps_for(len(chosen))
     extra = f" --data.skeleton {own if own.is_file() else chosen.name}" if chosen.name != "body" else ""
+    extra += f" --optimizer.pretrain-steps {steps}" if steps > pretrain_steps_for(1) else ""
     print(f"{out}: {clips} clips, {count} poses of the skeleton '{chosen.name}'")
     print(f"next:    kp masks {out} {out}_masks")
     print(

@@ -14,6 +14,8 @@ from kp.files import read_npz
 from kp.geometry import draw_similarity, from_pixels, resize_pixels
 from kp.skeletons import Skeleton, check_joints, find_skeleton
 
+FEW = 20  # poses: too few to set some aside
+
 
 @dataclass(frozen=True)
 class Poses:
@@ -34,6 +36,18 @@ class Poses:
             raise KpError(f"{root}/priors: {count} poses wanted, a prior holds {len(self)}; lower data.prior_size")
         chosen = torch.randperm(len(self), generator=generator)[:count]
         return Poses(self.keypoints[chosen], [self.sources[i] for i in chosen.tolist()])
+
+    def split(self) -> tuple["Poses", "Poses"]:
+        """(poses to learn from, others to test what was learnt): one in fifty is for the test, of a few hundred poses
+        one in ten. Fewer than twenty are both.
+        """
+        if len(self) < FEW:
+            return self, self
+        every = 50 if len(self) >= 50 * FEW // 2 else 10
+        tested = torch.arange(len(self)) % every == every // 2
+        parts = [(self.keypoints[part], part.nonzero()[:, 0].tolist()) for part in (~tested, tested)]
+        taught, test = (Poses(keypoints, [self.sources[i] for i in numbers]) for keypoints, numbers in parts)
+        return taught, test
 
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
         return self.keypoints[torch.randint(len(self), (count,), generator=generator)]
@@ -114,7 +128,9 @@ def augment(
 def reflect_some(
     keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator
 ) -> Float[Tensor, "b k 2"]:
-    """Each pose or, half of the time, its mirror image, left and right exchanged."""
+    """Each pose or, half of the time, its mirror image, left and right exchanged; as they are without mirror pairs."""
+    if not skeleton.mirror_pairs:
+        return keypoints
     reflected = keypoints[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
     return torch.where(torch.rand(len(keypoints), 1, 1, generator=generator) < 0.5, reflected, keypoints)
 

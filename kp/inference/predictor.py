@@ -92,7 +92,11 @@ class Predictor:
         return self(images.flip(3)).keypoints[:, self.skeleton.flip] * torch.tensor([-1.0, 1.0])
 
     def mirrored_mean(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
-        """Keypoints (x, y) in [-1, 1], the mean of those of each image and of its mirror image."""
+        """Keypoints (x, y) in [-1, 1], the mean of those of each image and of its mirror image. A skeleton without
+        mirror pairs is not mirrored.
+        """
+        if not self.skeleton.mirror_pairs:
+            return self(images).keypoints
         return (self(images).keypoints + self.mirrored(images)) / 2
 
     def mirror_disagreement(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, " n"]:
@@ -107,11 +111,12 @@ class Predictor:
         and the distances, in % of the image size, of the image's reading from its mirror image's and from the redrawn
         one's.
 
-        Left and right are resolved without labels (:func:`kp.skeletons.resolve_flips`): all readings agree on them.
+        Left and right are resolved without labels (:func:`kp.skeletons.resolve_flips`): all readings agree on them. A
+        skeleton without mirror pairs is not mirrored.
         """
         prediction = self(images)
         first = resolve_flips(prediction.keypoints, prediction.reference, self.skeleton)
-        second = resolve_flips(self.mirrored(images), first, self.skeleton)
+        second = resolve_flips(self.mirrored(images), first, self.skeleton) if self.skeleton.mirror_pairs else first
         third = resolve_flips(prediction.reference, first, self.skeleton)
         return (first + second) / 2, torch.stack([joint_errors(first, second), joint_errors(first, third)], -1)
 

@@ -25,7 +25,7 @@ from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.masks import write_masks
 from kp.own_video.prepare import prepare
-from kp.skeletons import FACE, Skeleton, find_skeleton, skeleton_with
+from kp.skeletons import BODY, FACE, Skeleton, find_skeleton, skeleton_with
 from kp.training.distil import pseudo_labels, train_student
 from kp.training.loop import train
 from kp.training.monitor import Monitor
@@ -55,7 +55,7 @@ class Fit:
     masks: bool = True
     size: int = 64
     steps: int = 1000
-    pretrain_steps: int = 2000
+    pretrain_steps: int | None = None  # as many as the skeleton needs
     mask_steps: int = 600
     student_steps: int = 1000
     seed: int = 0
@@ -80,9 +80,23 @@ def open_poses(
     names the file and what is wrong with it.
     """
     named = find_skeleton(skeleton) if skeleton else start.skeleton if start else None
-    pose_file, topology = fit_skeleton(read_pose_file(poses, min_likelihood), named)
+    read = read_pose_file(poses, min_likelihood)
+    try:
+        pose_file, topology = fit_skeleton(read, named)
+    except KpError as error:
+        if not start or skeleton:
+            raise
+        raise KpError(
+            f"{poses}: holds other joints than those of the skeleton '{named.name}', which the model of --start finds; "
+            "leave --start out, or give poses of that skeleton"
+        ) from error
     print(pose_file.summary(topology), flush=True)
     return pose_file, topology
+
+
+def pretrain_steps_for(joints: int) -> int:
+    """How long η learns alone: 2,000 steps for a body's joints, longer for more of them."""
+    return min(125 * joints, 4000) if joints > len(BODY) else 2000
 
 
 def open_fit(settings: Fit, out: Path) -> None:
@@ -154,7 +168,7 @@ def choose_config(settings: Fit, out: Path, start: Predictor | None = None) -> C
             "data.skeleton": name,
             "data.move": True,  # cameras are tilted, crops off the middle
             "optimizer.steps": settings.steps,
-            "optimizer.pretrain_steps": settings.pretrain_steps,
+            "optimizer.pretrain_steps": settings.pretrain_steps or pretrain_steps_for(len(find_skeleton(name))),
         },
     )
 
@@ -199,7 +213,7 @@ def fit_stages(
         write_masks(out / "set", out / "masks", config.data.size, settings.mask_steps, settings.seed, device)
     if not model.is_file():
         weights = (start.model, start.first_regressor) if start else None
-        trained = train(config, out, device=device, start=weights, on_step=on_step).predictor()
+        trained = train(config, out, device=device, start=weights, on_step=on_step, strict=True).predictor()
         (student_of(trained, config, settings.student_steps, device) if settings.masks else trained).save(model)
     return load(model)
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from kp.datasets.clips import Clips
 from kp.datasets.priors import Poses
-from kp.geometry import Similarity
+from kp.geometry import Similarity, joint_errors
 from kp.inference.predictor import Prediction, Predictor
+from kp.method.networks import evaluating
 from kp.skeletons import resolve_flips
 from kp.training.state import State
 
@@ -22,6 +23,7 @@ SHIFT = 0.15  # of kp's coordinates: 5 of 64 pixels
 CENTRE = 0.1  # of kp's coordinates: 5 % of the image's size
 EARLY = 100  # steps in which nothing is judged
 MEMORY = 3  # looks that are averaged for a judgement
+HALF, SHORT = 0.5, 100  # of the mean pose's error, that η may have left; steps of pre-training that teach nothing yet
 SPREAD, BEYOND, FOLLOWS, FLIPS, ACCURACY = 0.25, 0.3, 0.45, 0.25, 0.95  # beyond these, something is wrong
 
 
@@ -214,3 +216,31 @@ HEALTHY = {
     ),
 }
 """Diagnostic → (its healthy range, what it means)."""
+
+
+@torch.no_grad()
+def regressor_errors(state: State, poses: Poses) -> tuple[float, float]:
+    """(error of the pre-trained η on drawings of ``poses``, error of their mean pose), % of the image size. Where η may
+    exchange left and right of a whole pose, the better reading counts.
+    """
+    model, true = state.model, poses.keypoints
+    with evaluating(state.first_regressor):
+        parts = [state.first_regressor(model.draw(p.to(state.device))).cpu() for p in true.split(64)]
+    read = torch.cat(parts)
+    if model.config.method.flip_tolerant:
+        read = resolve_flips(read, true, model.skeleton)
+    return joint_errors(read, true).mean().item(), joint_errors(true.mean(0).expand_as(true), true).mean().item()
+
+
+def regressor_fault(error: float, mean: float, state: State) -> str:
+    """What is probably wrong if η reads untaught poses no better than half as far off as their mean pose is; empty if
+    it reads them well, or if so little was taught that nothing can be said.
+    """
+    steps, skeleton = state.config.optimizer.pretrain_steps, state.model.skeleton
+    if error < HALF * mean or steps < SHORT:
+        return ""
+    sides = "" if skeleton.mirror_pairs else "the skeleton has no mirror pairs, so left and right may look alike; "
+    return (
+        f"η has not learnt to read drawings of this skeleton ({error:.2f} % off, the mean pose {mean:.2f} %): {sides}"
+        f"{steps} steps of pre-training may be too few for {len(skeleton)} joints; several limbs may look alike"
+    )

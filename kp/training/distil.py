@@ -138,7 +138,11 @@ def frames_at(clips: Clips, clip: list[int], moments: list[int]) -> Float[Tensor
 def mirror_from(
     first: int, images: tuple[Tensor, ...], points: Float[Tensor, "b k 2"], teacher: Predictor
 ) -> tuple[tuple[Float[Tensor, "b 3 s s"], ...], Float[Tensor, "b k 2"]]:
-    """Batches of images and their keypoints, mirrored from number ``first`` on, left and right exchanged."""
+    """Batches of images and their keypoints, mirrored from number ``first`` on, left and right exchanged; as they are
+    if the skeleton has no mirror pairs.
+    """
+    if not teacher.skeleton.mirror_pairs:
+        return images, points
     mirrored = points[first:, teacher.skeleton.flip] * torch.tensor([-1.0, 1.0])
     return tuple(torch.cat([x[:first], x[first:].flip(3)]) for x in images), torch.cat([points[:first], mirrored])
 

@@ -28,6 +28,7 @@ from kp.method.checkpoint import save_checkpoint
 from kp.method.losses import reading_loss
 from kp.method.model import Model
 from kp.method.step import arithmetic, descend, settle_precision, step
+from kp.training.diagnostics import regressor_errors, regressor_fault
 from kp.training.log import append_metrics, read_metrics
 from kp.training.optim import learning_rate
 from kp.training.state import State, load_state
@@ -64,10 +65,11 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     config, model, rates = state.config, state.model, state.config.optimizer
     pairs = clips.pairs(rates.batch, state.generator, state.step)
     if config.data.augment:
-        pairs = augment_pairs(pairs, state.generator)
+        pairs = augment_pairs(pairs, state.generator, mirror=bool(model.skeleton.mirror_pairs))
     sample = vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator)
     if config.data.move:
-        mirrored = torch.rand(rates.batch, 1, 1, 1, generator=state.generator) < 0.5  # both frames of a pair, or none
+        share = 0.5 if model.skeleton.mirror_pairs else 0.0
+        mirrored = torch.rand(rates.batch, 1, 1, 1, generator=state.generator) < share  # both frames of a pair, or none
         flipped = (torch.where(mirrored.to(x.device), x.flip(3), x) for x in pairs)
         pairs = tuple(draw_similarity(rates.batch, state.generator).images(x) for x in flipped)
         sample = draw_similarity(rates.batch, state.generator).points(
@@ -167,6 +169,7 @@ def train(
     start: tuple[Model, nn.Module] | None = None,
     on_step: Callable[[State, Clips, Poses], None] | None = None,
     stop_after: int | None = None,
+    strict: bool = False,
 ) -> State:
     """Train, or continue, the run in folder ``out``; returns its final state.
 
@@ -174,6 +177,8 @@ def train(
     pre-trained η to start from (same networks), instead of pre-training again. start: a trained model and its η₀ to go
     on from. on_step: called after every step of the main training, with the clips and poses it learns from
     (kp/training/monitor.py looks at them). stop_after: return after that many steps of this call, as if interrupted.
+    strict: stop, instead of warning, if the pre-trained η reads poses that it was not taught too badly
+    (:func:`kp.training.diagnostics.regressor_fault`).
     Under torchrun all processes train together; the first one writes and calls on_step. KpError for unusable data, an
     unwritable folder, a folder that holds another run, or if a loss is no longer a number: what follows could not be
     trained further.
@@ -186,6 +191,7 @@ def train(
         poses = open_prior(data, config.seed)
     if clips is None and config.optimizer.steps:
         clips = open_clips(data, "train")
+    taught, untaught = poses.split()
     shown = weigh_prior(poses, clips, state.model.skeleton) if data.vary_prior == "weigh" and clips else poses
     if clips is not None:
         clips = clips.on(state.device)
@@ -212,8 +218,10 @@ def train(
             disable=not first,
             mininterval=1.0 if sys.stderr.isatty() else 5.0,
         )
+        if phase == "train" and state.step == 0 and state.pretrain_step and first and done != stop_after:
+            report_regressor(state, untaught, strict, out)
         while getattr(state, counter) < steps and done != stop_after:
-            terms = pretrain_step(state, poses) if phase == "pretrain" else train_step(state, clips, shown)
+            terms = pretrain_step(state, taught) if phase == "pretrain" else train_step(state, clips, shown)
             check_finite(terms, state, out)
             number, done = getattr(state, counter), done + 1
             bar.update()
@@ -245,6 +253,20 @@ def check_finite(terms: dict[str, float], state: State, out: Path) -> None:
             "begin anew in "
             "another folder with a lower learning rate (--optimizer.lr) or with --optimizer.precision float32"
         )
+
+
+def report_regressor(state: State, poses: Poses, strict: bool, out: Path) -> None:
+    """Say how well η reads poses that it was not taught, and warn if it reads them badly. KpError instead if
+    ``strict``.
+    """
+    error, mean = regressor_errors(state, poses)
+    words = f"η: {error:.2f} % off on {len(poses)} poses that it was not taught; the mean pose: {mean:.2f} % off"
+    tqdm.write(words, sys.stderr)
+    fault = regressor_fault(error, mean, state)
+    if fault and strict:
+        raise KpError(f"{out}: {fault}")
+    if fault:
+        tqdm.write(f"warning: {fault}", sys.stderr)
 
 
 def adopt_regressor(state: State, checkpoint: Path) -> None:

@@ -106,7 +106,7 @@ def test_going_on_from_a_model(asked, small, tmp_path):
         assert all(torch.equal(one[k], other[k]) for k in one)
     assert (tmp_path / "run/metrics.jsonl").read_text() == ""
     expected = (
-        f"--start faces: finds the joints of the skeleton 'face', but {asked.poses} holds others; leave --start out, or"
+        f"{asked.poses}: holds other joints than those of the skeleton 'face', which the model of --start finds; leave"
     )
     with pytest.raises(KpError, match=re.escape(expected)):
         fit_stages(replace(asked, start="faces"), tmp_path / "other")

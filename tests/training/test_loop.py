@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +13,11 @@ import torch
 
 import kp.training.loop
 from kp.config import Optimizer, from_json, smoke
-from kp.datasets.clips import load_clips
+from kp.datasets.clips import load_clips, to_images
 from kp.datasets.priors import Poses, load_poses
 from kp.datasets.retrieval import weigh_prior
 from kp.errors import KpError
-from kp.geometry import joint_errors
+from kp.geometry import Similarity, joint_errors
 from kp.method.step import ImagePool, descend, frozen
 from kp.skeletons import BODY
 from kp.training.loop import pretrain_step, train, train_step
@@ -319,11 +320,53 @@ def test_training_but_not_pretraining_sees_the_weighed_prior(config, clips, pose
     weigh = replace(config, data=replace(config.data, vary_prior="weigh"))
     train(weigh, tmp_path / "weigh", clips, poses)
     assert (
-        seen == {"pretrain": {len(poses)}, "train": {len(weigh_prior(poses, clips, BODY))}}
+        seen == {"pretrain": {len(poses.split()[0])}, "train": {len(weigh_prior(poses, clips, BODY))}}
         and len(poses) not in seen["train"]
     )
     train(config, tmp_path / "no", clips, poses)
     assert len(poses) in seen["train"]
+
+
+def test_a_regressor_that_reads_badly_is_announced(config, clips, poses, tmp_path, capsys):
+    """After a hundred steps at a rate of nothing η knows nothing: training warns, or stops if it is to be strict."""
+    config = config.but(**{"optimizer.pretrain_steps": 100, "optimizer.pretrain_lr": 1e-12, "optimizer.steps": 1})
+    train(config, tmp_path / "a", clips, poses)
+    said = capsys.readouterr().err
+    assert re.search(r"η: [\d.]+ % off on 6 poses that it was not taught; the mean pose: [\d.]+ % off\n", said)
+    assert re.search(r"warning: η has not learnt to read drawings of this skeleton \(.*100 steps of pre-training", said)
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'b'}: η has not learnt to read drawings")):
+        train(config, tmp_path / "b", clips, poses, strict=True)
+    assert load_state(tmp_path / "b/checkpoint.pt", torch.device("cpu")).step == 0
+    with pytest.raises(KpError, match="has not learnt"):
+        train(config, tmp_path / "b", clips, poses, strict=True)
+
+
+def test_poses_that_η_is_not_taught(poses):
+    taught, untaught = poses.split()
+    assert len(untaught) == 6 and len(taught) + len(untaught) == len(poses)
+    assert not (taught.keypoints[:, None] == untaught.keypoints).all((2, 3)).any()
+    few = replace(poses, keypoints=poses.keypoints[:19], sources=poses.sources[:19])
+    assert few.split() == (few, few)
+
+
+def test_without_mirror_pairs_nothing_is_mirrored(config, clips, poses, tmp_path, monkeypatch):
+    """Φ sees the frames as they are, and D the poses: a reflection would exchange sides that nobody named."""
+    monkeypatch.setattr(
+        kp.training.loop, "draw_similarity", lambda n, _: Similarity(torch.eye(2).expand(n, 2, 2), torch.zeros(n, 2))
+    )
+    seen = []
+    monkeypatch.setattr(
+        kp.training.loop, "step", lambda *a: seen.append(a[5:8]) or (SimpleNamespace(keypoints=a[7]), {})
+    )
+    single = replace(BODY, mirror_pairs=())
+    state = State(config.but(**{"data.move": True}), torch.device("cpu"))
+    state.model.skeleton = single
+    frames = torch.stack([to_images(f) for f in clips.frames]).flatten(0, 1)
+    for _ in range(3):
+        train_step(state, clips, poses)
+    for frame, _, target in seen:
+        assert all((frames - x).abs().amax((1, 2, 3)).min() < 1e-5 for x in frame)
+        assert all((poses.keypoints - p).abs().amax((1, 2)).min() < 1e-5 for p in target)
 
 
 def test_on_step_and_stop_after(config, clips, poses, tmp_path):

@@ -101,7 +101,7 @@ def config_device():
 
 def test_the_terminal_hears_of_changes_only(config, clips, poses, tmp_path, often, monkeypatch):
     heard = []
-    monkeypatch.setattr(kp.training.monitor.tqdm, "write", lambda text: heard.append(text))
+    monkeypatch.setattr(kp.training.monitor.tqdm, "write", lambda text, *file: file or heard.append(text))
     with Monitor(tmp_path) as watch:
         train(config, tmp_path, clips, poses, on_step=watch)
     assert len(heard) == 1 and heard[0] == f"step 2: {kp.training.monitor.judge(watch.history[:1])}"

@@ -41,6 +41,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for results if there is none. KpError if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KpError(f"{path}: cannot be written ({error.strerror}); choose another folder with --out") from error
+
+
 @contextmanager
 def atomic_folder(out: Path) -> Iterator[Path]:
     """A folder to fill, which becomes ``out`` once the block ends; until then it is <out>.part, which the next call

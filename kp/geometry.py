@@ -7,9 +7,10 @@ the first and the last pixel (``align_corners=True`` in torch's words). Files ho
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -73,3 +74,9 @@ def joint_errors(predicted: Float[Tensor, "n k 2"], true: Float[Tensor, "n k 2"]
 def evenly(items: int, count: int) -> list[int]:
     """``count`` positions (fewer if there are not that many) from first to last."""
     return sorted(set(torch.linspace(0, items - 1, min(count, items)).round().int().tolist()))
+
+
+def longest_run(marks: Bool[np.ndarray, " t"]) -> int:
+    """The most marks in a row."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]]).astype(int)))
+    return int((edges[1::2] - edges[::2]).max(initial=0))

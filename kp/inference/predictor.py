@@ -168,7 +168,7 @@ class Predictor:
         seen = None if view.track is None else np.resize(view.track.seen, len(points))
         return Track(
             view.path, view.stored_size, view.rate, self.skeleton, points, sure, [*glimpses.values()],
-            np.array(times), seen,
+            np.array(times), seen, view.track.second if view.track else 0.0,
         )  # fmt: skip
 
     def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:

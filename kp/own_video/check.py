@@ -12,10 +12,12 @@ from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from kp.errors import KpError
 from kp.figures import MIDDLE, grid, overlay
 from kp.formats.poses import PoseFile
 from kp.geometry import evenly, from_pixels
 from kp.inference.crops import MARGIN, BoxTrack, Squares
+from kp.inference.subject import find_boxes
 from kp.inference.view import look
 from kp.own_video.prepare import BODY_MARGIN, LENGTH, as_prior, still
 from kp.skeletons import Skeleton
@@ -27,6 +29,9 @@ FEW_FRAMES, FEW_POSES = 1500, 500
 CUT, MOVES = 0.1, 0.3
 # how far footage and poses may differ: size (a factor), place (share of the square), height/width
 SCALE, PLACE, SHAPE = 1.3, 0.12, 1.7
+SMALL, STEADY = 1.8, 1.6  # how much smaller what moves may be than poses; how far a lying subject's shape may vary
+RIVALS = 0.2  # share of frames in which a second thing may move
+LITTLE, LONG = 0.8, 2.0  # share of frames in which the subject must be seen; seconds that it may be gone
 # grey levels: a pixel that differs by more has changed; a subject that moves changes by more in the mean
 CHANGE, STILL = 25, 2.0
 UNSTEADY = 0.2  # share of the background that may change before a static camera
@@ -38,7 +43,7 @@ class Footage:
 
     ``boxes`` (left, top, width, height) and ``squares`` in pixels of its frames; ``clips``: how many it gives;
     ``samples``: the numbers of some frames, and the frames; ``track``: where the subject was found, None for whole
-    frames.
+    frames; ``moving``: then what moves in them, None if nothing is found.
     """
 
     path: Path
@@ -49,6 +54,7 @@ class Footage:
     squares: Squares
     samples: tuple[list[int], list[UInt8[np.ndarray, "h w 3"]]]
     track: BoxTrack | None = None
+    moving: BoxTrack | None = None
 
     @property
     def clips(self) -> int:
@@ -96,6 +102,12 @@ class Footage:
         out = np.clip(-low, 0, None) + np.clip(low + size - 1, 0, None)
         return float(np.quantile((out / size).max(1), 0.95))
 
+    @property
+    def crowded(self) -> bool:
+        """Whether something else moves, nearly as large as the subject, in many frames."""
+        track = self.track or self.moving
+        return track is not None and track.second > RIVALS
+
     def changes(self) -> tuple[float, float]:
         """(share of pixels outside both boxes that change between successive samples, mean change within the squares in
         grey levels).
@@ -123,25 +135,38 @@ def look_through(path: Path, crop: str = "", boxes: Path | None = None, every: i
     frames = [frame.pixels for t, frame in enumerate(read_frames(path)) if t in numbers]
     whole = np.tile(np.array([[0.0, 0.0, *view.size]]), (count, 1))
     areas = whole if track is None else track.boxes
-    return Footage(path, view.size, view.rate, every, areas, view.squares, (numbers, frames), track)
+    moving = what_moves(path) if track is None else None
+    return Footage(path, view.size, view.rate, every, areas, view.squares, (numbers, frames), track, moving)
+
+
+def what_moves(path: Path) -> BoxTrack | None:
+    """The largest thing that moves in a film, if there is one in most frames."""
+    try:
+        track = find_boxes(path, progress=False)
+    except KpError:
+        return None
+    return track if track.seen.mean() > 0.5 else None
 
 
 @dataclass(frozen=True)
 class Extent:
     """Where subjects are in their squares, medians: ``size`` (longer side), ``middle`` (x, y), both as shares of the
-    square; ``shape``, height/width.
+    square; ``shape``, height/width, and whether it stays ``steady``.
     """
 
     size: float
     middle: tuple[float, float]
     shape: float
+    steady: bool = True
 
     @staticmethod
     def of(boxes: Float[np.ndarray, "n 4"]) -> "Extent":
         """From boxes (left, top, width, height), as shares of their squares."""
         middle = np.median(boxes[:, :2] + boxes[:, 2:] / 2, 0)
-        shape = np.median(boxes[:, 3] / np.maximum(boxes[:, 2], 1e-6))
-        return Extent(float(np.median(boxes[:, 2:].max(1))), (float(middle[0]), float(middle[1])), float(shape))
+        shapes = boxes[:, 3] / np.maximum(boxes[:, 2], 1e-6)
+        low, shape, high = np.quantile(shapes, (0.25, 0.5, 0.75))
+        size = float(np.median(boxes[:, 2:].max(1)))
+        return Extent(size, (float(middle[0]), float(middle[1])), float(shape), bool(high < STEADY * low))
 
 
 def outlines(poses: Float[np.ndarray, "n k 2"], size: int) -> Float[np.ndarray, "n 4"]:
@@ -170,14 +195,16 @@ def advise(footage: list[Footage], pose_file: PoseFile, skeleton: Skeleton, size
     not judged).
     """
     poses = as_prior(pose_file, skeleton, size, MARGIN)
+    crowd = any(f.crowded for f in footage)
     advice = [
         "The poses stand on their heads: y must point down, as pixels do. Turn them over, or the model will."
         * upside_down(poses, skeleton),
         *(
-            compare(Extent.of(np.concatenate([f.in_square for f in footage])), Extent.of(outlines(poses, size)))
+            compare(Extent.of(np.concatenate([f.in_square for f in footage])), Extent.of(outlines(poses, size)), crowd)
             if moving
             else ()
         ),
+        *(() if moving else too_small(footage, Extent.of(outlines(poses, size)))),
         *(f"{f.path.name}: {words}" for f in footage for words in judge(f, size, moving)),
     ]
     frames = sum(-(-len(f.boxes) // f.every) for f in footage)
@@ -193,12 +220,35 @@ def advise(footage: list[Footage], pose_file: PoseFile, skeleton: Skeleton, size
     return [words for words in advice if words]
 
 
-def compare(here: Extent, there: Extent) -> list[str]:
-    """Where subjects (``here``) and poses (``there``) differ in their squares: way up, shape, size, place."""
+def too_small(footage: list[Footage], poses: Extent) -> list[str]:
+    """Whether what moves in whole frames fills much less of them than poses fill of their squares."""
+    advice = []
+    for f in footage:
+        if f.moving is not None:
+            size = float(np.median(f.moving.boxes[f.moving.seen, 2:].max(1)) / f.squares.side)
+            if size * SMALL < poses.size:
+                advice.append(
+                    f"{f.path.name}: what moves fills {size:.0%} of the square, poses fill {poses.size:.0%} of theirs: "
+                    "crop closer, with --crop subject or --boxes."
+                )
+    return advice
+
+
+def compare(here: Extent, there: Extent, crowd: bool = False) -> list[str]:
+    """Where subjects (``here``) and poses (``there``) differ in their squares: way up, shape, size, place.
+
+    crowd: whether more than one thing moves: then boxes may hold several subjects.
+    """
     advice, (x, y) = [], np.subtract(here.middle, there.middle)
     shapes = f"height/width {here.shape:.2f}, poses {there.shape:.2f}"
-    if here.shape < 1 / 1.1 and there.shape > 1.1:
+    turned = max(here.shape * there.shape, 1 / (here.shape * there.shape)) < SHAPE
+    if here.shape < 1 / 1.1 and there.shape > 1.1 and here.steady and turned and not crowd:
         advice.append(f"Subjects lie and poses stand ({shapes}): turn the videos, or the poses, by 90°.")
+    elif max(here.shape / there.shape, there.shape / here.shape) > SHAPE and here.shape < there.shape:
+        advice.append(
+            f"Boxes are wider than poses ({shapes}): do they hold several subjects, a shadow, or a subject seen from "
+            "another side? Look at the picture; give one subject's boxes (--boxes), or like movements as poses."
+        )
     elif max(here.shape / there.shape, there.shape / here.shape) > SHAPE:
         advice.append(
             f"Subjects have another shape than poses ({shapes}): are these like movements, seen from the same side?"
@@ -218,14 +268,27 @@ def compare(here: Extent, there: Extent) -> list[str]:
 def judge(footage: Footage, size: int, moving: bool) -> list[str]:
     """What to change about one video."""
     advice, (background, change) = [], footage.changes()
+    track = footage.track or footage.moving
+    if footage.crowded:
+        advice.append(
+            f"a second thing moves in {track.second:.0%} of the frames, and kp follows one subject: cut the film to "
+            "one, or give its boxes (--boxes)."
+        )
+    if footage.track is not None and track.seen.mean() < LITTLE:
+        advice.append(
+            f"the subject was found in {track.seen.mean():.0%} of the frames only: correct its boxes (--save-boxes, "
+            "then --boxes), or cut the rest out."
+        )
+    elif footage.track is not None and track.longest_gap > LONG * footage.rate:
+        advice.append(f"the subject was gone for {track.longest_gap / footage.rate:.1f} s: cut that out.")
     if moving and background > UNSTEADY:
         advice.append(
             f"{background:.0%} of the background changes: does the camera move? Masks from motion will fail; take "
             "--no-masks."
         )
-    if change < STILL:
+    if change < STILL and not footage.crowded:
         advice.append("hardly anything moves, and the method learns from motion: leave it out.")
-    if moving and footage.moves > MOVES:
+    if moving and footage.moves > MOVES and not footage.crowded:
         advice.append(
             f"the subject goes {footage.moves:.0%} of its square within a clip: film wider or faster, or take a "
             "smaller --every."
@@ -258,6 +321,8 @@ def as_table(footage: list[Footage], moving: bool) -> list[str]:
                 f"; the subject fills {inside.min():.0%} to {inside.max():.0%} of them and goes {f.moves:.0%} of their "
                 "side within a clip"
             )
+        if f.track is not None:
+            line += f"; seen in {f.track.seen.mean():.0%} of the frames, longest gap {f.track.longest_gap} frames"
         lines.append(line)
     return lines
 

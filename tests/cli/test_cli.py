@@ -132,7 +132,12 @@ def test_from_training_to_prediction(kp, tiny, tmp_path):
     Image.fromarray(read_video(video)[3]).save(image)
     Image.fromarray(read_video(masks[0])[3]).save(masks[1])
     status, printed, _ = kp("predict", run, video, image, "--masks", *masks, "--out", out)
-    assert status == 0 and printed == f"wrote the keypoints of 2 files to {out}/\n"
+    lines = printed.splitlines()
+    assert (
+        status == 0 and lines[0] == "mirror pairs: those of 'body'" and lines[-1].startswith("wrote the keypoints of 2")
+    )
+    assert lines[1].split() == ["film", "frames", "seen", "in", "longest", "gap", "confidence"]
+    assert lines[2].startswith(f"{video} ") and lines[3].startswith(f"{image} ") and len(lines) == 5
     assert sorted(p.name for p in out.iterdir()) == ["000.csv", "000.mp4", "000.png", "photo.csv", "photo.png"]
     found, single = rows(out / "000.csv"), rows(out / "photo.csv")
     assert (

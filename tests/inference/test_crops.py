@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kp.errors import KpError
-from kp.inference.crops import around, read_boxes, whole_frames
+from kp.inference.crops import BoxTrack, around, read_boxes, whole_frames
 
 
 def test_whole_frames_of_a_wide_video():
@@ -115,3 +115,25 @@ def test_no_box_track(tmp_path):
         match=re.escape(f"{path}: no such file; a box track is a CSV with the columns frame, x, y, width, height"),
     ):
         read_boxes(path, 3)
+
+
+def test_a_few_wild_boxes_change_nothing():
+    """A lamp that is switched on: the whole frame for three frames, twice."""
+    boxes = np.tile(np.array([[100.0, 50, 20, 60]]), (60, 1))
+    calm = around(boxes)
+    boxes[[10, 11, 12, 40, 41, 42]] = (0, 0, 640, 480)
+    wild = around(boxes)
+    assert wild.side == calm.side and np.array_equal(wild.corner, calm.corner)
+    boxes[20:30] = (0, 0, 640, 480)
+    assert around(boxes).side <= 2.6 * calm.side
+
+
+def test_a_box_track_there_and_back(tmp_path):
+    track = BoxTrack(np.array([[1.0, 2, 3, 4], [1, 2, 3, 4], [5, 6, 7, 8]]), np.array([True, False, True]))
+    track.save(tmp_path / "new/a.csv")
+    assert (tmp_path / "new/a.csv").read_text().splitlines()[:2] == [
+        "frame,x,y,width,height,seen",
+        "0,1.00,2.00,3.00,4.00,1",
+    ]
+    back = read_boxes(tmp_path / "new/a.csv", 3)
+    assert np.array_equal(back.boxes, track.boxes) and np.array_equal(back.seen, track.seen) and back.longest_gap == 1

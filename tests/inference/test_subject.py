@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from tiny import write_video
 
 from kp.errors import KpError
 from kp.inference.subject import find_boxes
+from kp.video import read_video
 
 pytest.importorskip("cv2")
 
@@ -36,6 +38,28 @@ def test_large_frames_are_searched_small_and_boxes_are_in_their_pixels(tmp_path)
     walker(tmp_path / "a.mp4", 40, 480, 800, noise=0, zoom=4)
     boxes = find_boxes(tmp_path / "a.mp4", progress=False).boxes
     assert np.abs(boxes[:, 1] - 160).max() < 16 and np.abs(boxes[:, 3] - 200).max() < 24
+
+
+CASES = Path(__file__).parents[1] / "cases"
+
+
+def test_in_a_gap_the_box_is_held_and_its_rows_are_marked():
+    """Something waves at the left, for 44 frames nothing moves, something waves at the right."""
+    track = find_boxes(CASES / "paused_subject/pause.mp4", progress=False)
+    assert track.seen.mean() == pytest.approx(28 / 72, abs=0.05) and track.longest_gap >= 40
+    left = track.boxes[:, 0]
+    gap = np.flatnonzero(~track.seen)
+    inner = left[gap[0] + 6 : gap[-1] - 6]
+    assert np.ptp(inner) < 2, "the box stands still while nothing moves"
+
+
+def test_a_second_mover_is_noticed(tmp_path):
+    walker(tmp_path / "one.mp4")
+    assert find_boxes(tmp_path / "one.mp4", progress=False).second < 0.1
+    frames = read_video(tmp_path / "one.mp4")
+    both = np.where(frames[::-1] > 200, frames[::-1], frames)  # a second one walks the other way
+    write_video(tmp_path / "two.mp4", both)
+    assert find_boxes(tmp_path / "two.mp4", progress=False).second > 0.3
 
 
 def test_nothing_moves(tmp_path):

@@ -110,7 +110,7 @@ GOOD = Extent(0.75, (0.5, 0.5), 2.5)
         ),
         (
             Extent(0.75, (0.5, 0.5), 1.2),
-            ["Subjects have another shape than poses (height/width 1.20, poses 2.50): are these like movements"],
+            ["Boxes are wider than poses (height/width 1.20, poses 2.50): do they hold several subjects, a shadow"],
         ),
         (
             Extent(0.5, (0.5, 0.5), 2.5),
@@ -125,6 +125,51 @@ GOOD = Extent(0.75, (0.5, 0.5), 2.5)
 def test_subjects_and_poses_are_compared(here, words):
     told = compare(here, GOOD)
     assert len(told) == len(words) and all(t.startswith(w) for t, w in zip(told, words, strict=True))
+
+
+def test_wide_boxes_of_several_subjects_are_not_turned():
+    """A film that lies is steady, and as wide as poses are high; people side by side are neither, or a second moves."""
+    lying = Extent(0.75, (0.5, 0.5), 0.4)
+    assert "turn the videos" in compare(lying, GOOD)[0]
+    for told in (
+        compare(replace(lying, steady=False), GOOD),
+        compare(lying, GOOD, crowd=True),
+        compare(replace(lying, shape=0.8), GOOD),
+    ):
+        assert told[0].startswith("Boxes are wider than poses") and "--boxes" in told[0] and "turn" not in told[0]
+
+
+def walkers(path, lefts, width=200, size=(20, 50)):
+    """A film of boxes that walk over a noisy wall: ``lefts`` holds the left edge of each in each frame."""
+    chance = np.random.default_rng(0)
+    wall = chance.integers(60, 190, (12, width // 10, 3)).repeat(10, 0).repeat(10, 1)
+    frames = np.tile(wall, (len(lefts[0]), 1, 1, 1))
+    for number, edges in enumerate(lefts):
+        for frame, left in zip(frames, edges, strict=True):
+            frame[40 : 40 + size[1], int(left) : int(left) + size[0]] = (250, 30 + 200 * number, 30)
+    write_video(path, frames.astype(np.uint8))
+    return path
+
+
+def test_two_walkers(tmp_path):
+    """Not "leave it out", not "turn it": cut the film to one, or mark one."""
+    path = walkers(tmp_path / "two.mp4", [np.linspace(10, 80, 60), np.linspace(170, 110, 60)])
+    film = look_through(path, "subject")
+    told = advise([film] * 30, STANDING, BODY, 64, True)
+    assert any("a second thing moves in" in words and "--boxes" in words for words in told)
+    assert not any("leave it out" in words or "turn the videos" in words for words in told)
+
+
+def test_a_subject_that_fills_little_of_the_square(tmp_path):
+    """Whole frames are seen; what moves in them is far smaller than poses are in their squares."""
+    path = tmp_path / "small.mp4"
+    chance = np.random.default_rng(0)
+    frames = np.tile(chance.integers(60, 190, (20, 20, 3)).repeat(10, 0).repeat(10, 1), (60, 1, 1, 1))
+    for t, frame in enumerate(frames):
+        frame[80:140, 20 + 2 * t : 40 + 2 * t] = (250, 30, 30)
+    write_video(path, frames.astype(np.uint8))
+    told = advise([look_through(path)] * 30, STANDING, BODY, 64, False)
+    assert any("what moves fills 3" in words and "--crop subject" in words for words in told)
 
 
 def test_poses_on_their_heads():

@@ -1,0 +1,77 @@
+"""Where results of many films go, and what is told about them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import write_video
+
+from kp.errors import KpError
+from kp.formats.track import Track
+from kp.inference.batch import name_results, summary, verdict
+from kp.skeletons import BODY
+
+
+def films(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+    return [root / name for name in names]
+
+
+def test_names(tmp_path):
+    a, b, c = films(tmp_path, "cam1/trial.mp4", "cam2/trial.mp4", "other.mp4")
+    assert name_results([a, c]) == {a: Path("trial"), c: Path("other")}
+    assert name_results([a, b, c]) == {a: Path("cam1/trial"), b: Path("cam2/trial"), c: Path("other")}
+    assert name_results([tmp_path]) == {a: Path("cam1/trial"), b: Path("cam2/trial"), c: Path("other")}
+    same = films(tmp_path, "x/t.mp4", "x/t.avi")
+    assert sorted(map(str, name_results(same).values())) == ["t_avi", "t_mp4"]
+    with pytest.raises(KpError, match="nothing to predict; name at least one image or video"):
+        name_results([])
+
+
+def test_days_and_cameras_with_the_same_names(tmp_path):
+    paths = films(tmp_path, *(f"day{d}/cam{c}/t.mp4" for d in (1, 2) for c in (1, 2)))
+    names = name_results([path.parent for path in paths])
+    assert len(set(names.values())) == 4 and names[paths[2]] == Path("day2/cam1/t")
+
+
+def track(confidence=0.9, seen=None, second=0.0, frames=100):
+    points = np.zeros((frames, 17, 2))
+    return Track(Path("a.mp4"), (64, 64), 25.0, BODY, points, np.full((frames, 17), confidence), [], None, seen, second)
+
+
+def test_verdicts():
+    assert verdict(track()) == verdict(track(seen=np.ones(100, bool))) == "looks usable"
+    half = np.arange(100) < 50
+    assert verdict(track(seen=half)) == (
+        "look at the film: the subject was found in 50% of the frames only; it was gone for 2.0 s"
+    ).replace("; it was gone for 2.0 s", "")
+    assert verdict(track(seen=np.arange(200) < 100, frames=200)).endswith("only; it was gone for 4.0 s")
+    assert verdict(track(second=0.4)) == "look at the film: something else moves in 40% of the frames"
+    assert verdict(track(0.5)).startswith("look at the film: many joints are doubtful")
+    assert verdict(track(0.1)) == "not usable: most joints are guesses"
+    broken = track()
+    broken.keypoints[0, 0] = np.nan
+    assert verdict(broken) == "not usable: some keypoints are no numbers"
+
+
+def test_a_line_a_film():
+    lines = summary({Path("a.mp4"): track(), Path("long name.mp4"): track(seen=np.arange(100) < 90)})
+    assert lines[0].split() == ["film", "frames", "seen", "in", "longest", "gap", "confidence"]
+    assert re.fullmatch(r"a.mp4 +100 +– +– +0.90 +looks usable", lines[1])
+    assert re.fullmatch(r"long name.mp4 +100 +90% +10 frames +0.90 +looks usable", lines[2])
+
+
+def test_a_bad_film_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    from kp.cli.use import predict
+
+    for name in ("a", "c"):
+        write_video(tmp_path / f"{name}.mp4", np.zeros((6, 64, 64, 3), np.uint8))
+    (tmp_path / "b.mp4").write_bytes((tmp_path / "a.mp4").read_bytes()[:900])
+    with pytest.raises(SystemExit) as stop:
+        predict(Path("people"), (tmp_path,), out=tmp_path / "out")
+    assert str(stop.value).startswith(f"kp: 1 of 3 files failed:\n  {tmp_path / 'b.mp4'}: ")
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.csv")) == ["a.csv", "c.csv"]
+    assert "wrote the keypoints of 2 files" in capsys.readouterr().out

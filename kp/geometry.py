@@ -40,6 +40,10 @@ class Similarity:
         """Each pose moved by its own map."""
         return keypoints @ self.matrix.transpose(1, 2) + self.shift[:, None]
 
+    def inverse_points(self, keypoints: Float[Tensor, "b k 2"]) -> Float[Tensor, "b k 2"]:
+        """Each pose moved back by its own map."""
+        return (keypoints - self.shift[:, None]) @ torch.linalg.inv(self.matrix).transpose(1, 2)
+
     def images(self, images: Float[Tensor, "b c s s"]) -> Float[Tensor, "b c s s"]:
         """Each square image moved by its own map, bilinear; what comes in from outside repeats the border's colours."""
         back = torch.linalg.inv(self.matrix)

@@ -1,5 +1,6 @@
 """Commands for your own video: ``kp check``, ``kp fit``, ``kp prepare``, ``kp masks``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tyro.conf import Positional
@@ -72,6 +73,8 @@ def fit(
     student_steps: int = 1000,
     seed: int = 0,
     min_likelihood: float = 0.6,
+    check: bool = True,
+    quick: bool = False,
     device: str = "cpu",
 ) -> None:
     """Train a model on ordinary videos of one subject, without labels. Started again, it goes on where it was stopped.
@@ -100,9 +103,11 @@ def fit(
         student_steps: Steps of the student's.
         seed: Seed of every random choice.
         min_likelihood: Joints of a lower likelihood or score in the file of poses count as not marked.
+        check: First ask what kp check asks, and stop on what would spoil the training; --no-check trains all the same.
+        quick: A first look in a few minutes: a fifth of the steps. Not a model to keep.
         device: Where to compute: cpu, cuda, cuda:1, ...
     """
-    from kp.own_video.fit import Fit, find_poses, fit_stages
+    from kp.own_video.fit import Fit, conclusion, find_poses, fit_stages
     from kp.training.monitor import Monitor
 
     if size < 64 or size % 8 or every < 1 or min(steps, student_steps) < 1:
@@ -123,10 +128,16 @@ def fit(
         student_steps=student_steps,
         seed=seed,
         min_likelihood=min_likelihood,
+        check=check,
     )
+    if quick:
+        print("quick: a first look with a fifth of the steps, not a model to keep")
+        fifth = dict(pretrain_steps=800, mask_steps=120, steps=steps // 5, student_steps=student_steps // 5)
+        settings = replace(settings, **fifth)
     with Monitor(out) as monitor:
-        fit_stages(settings, out, device, on_step=monitor)
+        model = fit_stages(settings, out, device, on_step=monitor)
     print(f"trained: {out / 'model.safetensors'}\nreport:  {out / 'report.html'}\nnext:    kp predict {out} VIDEO")
+    print(conclusion(model, out, monitor.verdict))
 
 
 def prepare(

@@ -1,61 +1,153 @@
-"""How sure is a reading? Three readings of the same joint: where they differ, one at least is wrong.
+"""How sure is a reading? What is known of a joint without labels, weighed so that the sum ranks right before wrong.
 
-The readings are of the image, of its mirror image, and of the skeleton redrawn from the first (what the pre-trained η₀
-makes of β(p)). The confidence of a joint is the probability that it lies within 5 % of the image size of the truth,
-given the distances between the readings: a logistic curve in the logarithms of the two. A published model's weights
-hold the curve that was fitted on its validation set; it holds for images like those. Elsewhere it orders joints and
-promises no probability.
+Six cues of every joint of every image: the distances between its reading and those of the mirror image, of the image
+moved, and of the skeleton redrawn (what the pre-trained η₀ makes of β(p)); how far Φ's drawing y and β's y* differ
+around it; and contrast and brightness of the image there. In a film there is a seventh, the distance from the middle
+between the frames before and after, and each cue counts twice: at the moment, and in the mean over five frames.
+
+The confidence of a joint is the probability that it lies within 5 % of the image size of the truth: a logistic curve in
+the logarithms of the cues. It was fitted on rendered validation people in rooms, as they are and made unlike the
+training set (other colours, light, lens and speed, hidden in part, cut off), and ranks such test people
+(kp/research/scripts/confidence.py). Elsewhere it orders joints; how probable they are it promises only for such images.
 """
 
 import json
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kp.geometry import joint_errors
+from kp.errors import KpError
+from kp.geometry import Similarity, draw_similarity, joint_errors
 
 CLOSE = 5.0  # % of the image size
-LEAST = 0.05  # % of the image size: smaller distances count as this one
+LEAST = 0.05  # smaller cues count as this
+CUES = ("mirrored", "moved", "redrawn", "drawing", "contrast", "brightness")
+SMOOTH = 5  # frames
+AROUND, POINTS = 0.12, 7  # half a side of the window that is looked at, in kp's coordinates, and its points a side
+DARK = -0.9  # of [-1, 1]
 
 
-class Curve(NamedTuple):
-    """confidence = sigmoid(bias − mirror · log a − redrawn · log b), a and b the distances in % of the image size: to
-    the reading of the mirror image, and to that of the redrawn skeleton.
+@dataclass(frozen=True)
+class Curve:
+    """Weights of a constant and of the logarithms of the cues, for single images (``still``: 1 + 6) and for films
+    (``film``: 1 + 7 + 7, at the moment and smoothed).
     """
 
-    bias: float
-    mirror: float
-    redrawn: float
+    still: tuple[float, ...]
+    film: tuple[float, ...]
 
     @staticmethod
-    def of(metadata: dict[str, str]) -> "Curve":
+    def of(text: str | None) -> "Curve":
         """The curve in a weight file's metadata; for a model that was never measured, that of the published people."""
-        return Curve(*json.loads(metadata["confidence"])) if "confidence" in metadata else UNMEASURED
+        try:
+            stored = json.loads(text or "")
+            curve = Curve(tuple(map(float, stored["still"])), tuple(map(float, stored["film"])))
+        except (ValueError, TypeError, KeyError):  # nothing, or what earlier versions wrote
+            return UNMEASURED
+        return curve if (len(curve.still), len(curve.film)) == (1 + len(CUES), 3 + 2 * len(CUES)) else UNMEASURED
+
+    @staticmethod
+    def read(path: Path) -> "Curve":
+        """The curve in a file beside published weights. KpError if it is not there."""
+        if not path.is_file():
+            raise KpError(f"{path}: missing; install kp again")
+        return Curve.of(path.read_text())
+
+    def text(self) -> str:
+        """As weight files keep it."""
+        return json.dumps(asdict(self))
 
 
-UNMEASURED = Curve(1.784, 1.008, 0.960)
+UNMEASURED = Curve(
+    (-9.0117, -0.8187, -0.3691, -0.6728, -1.3053, -0.1454, 5.3574),
+    (
+        -7.7903,
+        -0.2576,
+        -0.1036,
+        -0.1593,
+        -1.4436,
+        0.5112,
+        1.5942,
+        -0.1522,
+        -0.7646,
+        -0.616,
+        -0.7539,
+        0.2682,
+        -0.8386,
+        3.4276,
+        0.0893,
+    ),
+)
+"""That of the published people."""
 
 
-def confidence(distances: Float[Tensor, "*n 2"], curve: Curve) -> Float[Tensor, "*n"]:
-    """Probability that a joint is close to the truth; ``distances`` to the two other readings, % of the image size."""
-    return torch.sigmoid(curve.bias - distances.clamp_min(LEAST).log() @ torch.tensor([curve.mirror, curve.redrawn]))
+def moves(first: int, count: int) -> Similarity:
+    """How the images from number ``first`` on are moved before they are read again: eight maps, in turn."""
+    eight = draw_similarity(8, torch.Generator().manual_seed(0), angle=0.2, scale=0.15, shift=0.15)
+    turn = torch.arange(first, first + count) % 8
+    return Similarity(eight.matrix[turn], eight.shift[turn])
 
 
-def fit_curve(distances: Float[Tensor, "n 2"], errors: Float[Tensor, " n"], steps: int = 50) -> Curve:
-    """The curve of the greatest likelihood for joints with such distances between readings and such errors, both in %
-    of the image size.
-
-    Logistic regression by Newton's method.
+def look_around(
+    keypoints: Float[Tensor, "n k 2"],
+    images: Float[Tensor, "n 3 s s"],
+    drawn: Float[Tensor, "n c s s"],
+    redrawn: Float[Tensor, "n c s s"],
+) -> Float[Tensor, "n k 3"]:
+    """In a window around each joint: the mean difference of y and y*, the contrast of the image (its standard
+    deviation, mean over colours), and the share of it that is not black. All in tenths.
     """
-    x = torch.cat([torch.ones(len(distances), 1), -distances.clamp_min(LEAST).log()], 1).double()
-    y, w = (errors <= CLOSE).double(), torch.zeros(3, dtype=torch.float64)
+    side = torch.linspace(-AROUND, AROUND, POINTS)
+    window = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1).view(1, 1, -1, 2)
+
+    def at(picture):
+        return F.grid_sample(picture, keypoints[:, :, None] + window, align_corners=True, padding_mode="border")
+
+    differing = at((drawn - redrawn).abs().sum(1, keepdim=True)).mean(-1)[:, 0]
+    contrast = at(images).std(-1).mean(1)
+    bright = at((images > DARK).any(1, keepdim=True).float()).mean(-1)[:, 0]
+    return torch.stack([differing, contrast, bright], -1) * 10
+
+
+def still_cues(cues: Float[Tensor, "*n c"]) -> Float[Tensor, "*n d"]:
+    """What the curve for single images weighs."""
+    return cues.clamp_min(LEAST).log()
+
+
+def film_cues(cues: Float[Tensor, "t k c"], keypoints: Float[Tensor, "t k 2"]) -> Float[Tensor, "t k d"]:
+    """What the curve for films weighs; cues and keypoints ((x, y) in [-1, 1]) of consecutive frames."""
+    before, after = keypoints[[0, *range(len(keypoints) - 1)]], keypoints[[*range(1, len(keypoints)), -1]]
+    jumps = joint_errors(keypoints, (before + after) / 2)
+    logs = torch.cat([cues, jumps[..., None]], -1).clamp_min(LEAST).log()
+    flat = logs.flatten(1).T[None]
+    smooth = F.avg_pool1d(flat, SMOOTH, 1, SMOOTH // 2, count_include_pad=False)[0].T.unflatten(1, logs.shape[1:])
+    return torch.cat([logs, smooth], -1)
+
+
+def confidence(
+    cues: Float[Tensor, "t k c"], keypoints: Float[Tensor, "t k 2"], curve: Curve, film: bool
+) -> Float[Tensor, "t k"]:
+    """Probability that each joint is close to the truth, of single images or of the consecutive frames of a film (of
+    fewer than three frames there is no film).
+    """
+    moving = film and len(keypoints) > 2
+    weights = torch.tensor(curve.film if moving else curve.still)
+    return torch.sigmoid(weights[0] + (film_cues(cues, keypoints) if moving else still_cues(cues)) @ weights[1:])
+
+
+def fit_weights(features: Float[Tensor, "n d"], right: Bool[Tensor, " n"], steps: int = 50) -> tuple[float, ...]:
+    """The weights (a constant first) of the greatest likelihood: logistic regression by Newton's method."""
+    x = torch.cat([torch.ones(len(features), 1), features], 1).double()
+    y, w = right.double(), torch.zeros(x.shape[1], dtype=torch.float64)
     for _ in range(steps):
         p = torch.sigmoid(x @ w)
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-6 * torch.eye(3, dtype=torch.float64)
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-3 * torch.eye(len(w), dtype=torch.float64)
         w = w + torch.linalg.solve(hessian, x.T @ (y - p))
-    return Curve(*w.tolist())
+    return tuple(round(value, 4) for value in w.tolist())
 
 
 def jitter(keypoints: Float[Tensor, "t k 2"]) -> Float[Tensor, " u"]:

@@ -1,6 +1,5 @@
 """Weights in, keypoints out: of images, of films, with confidence."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from kp.errors import KpError
 from kp.figures import draw_poses
 from kp.formats.track import GLIMPSES, Track
 from kp.geometry import evenly, joint_errors, resize_pixels, to_pixels
-from kp.inference.confidence import UNMEASURED, Curve, confidence
+from kp.inference.confidence import UNMEASURED, Curve, confidence, look_around, moves
 from kp.inference.view import View, look
 from kp.method.checkpoint import read_checkpoint
 from kp.method.checkpoint import save_weights as write_weights
@@ -66,7 +65,7 @@ class Predictor:
 
         notes: for its metadata. KpError if the file cannot be written.
         """
-        curve = {} if self.curve == UNMEASURED else {"confidence": json.dumps(self.curve)}
+        curve = {} if self.curve == UNMEASURED else {"confidence": self.curve.text()}
         write_weights(self.model, self.first_regressor, path, **curve | notes)
 
     @torch.no_grad()
@@ -106,24 +105,32 @@ class Predictor:
         """
         return joint_errors(self(images).keypoints, self.mirrored(images)).mean(1)
 
-    def readings(self, images: Float[Tensor, "n 3 s s"]) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k 2"]]:
-        """(keypoints, distances): (x, y) in [-1, 1], the mean of the readings of each image and of its mirror image;
-        and the distances, in % of the image size, of the image's reading from its mirror image's and from the redrawn
-        one's.
+    def readings(
+        self, images: Float[Tensor, "n 3 s s"], first: int = 0
+    ) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k 6"]]:
+        """(keypoints, cues): (x, y) in [-1, 1], the mean of the readings of each image and of its mirror image; and
+        what is known of each joint (:mod:`kp.inference.confidence`), distances in % of the image size.
 
-        Left and right are resolved without labels (:func:`kp.skeletons.resolve_flips`): all readings agree on them. A
-        skeleton without mirror pairs is not mirrored.
+        first: the number of the first image in its film, which says how each is moved. Left and right are resolved
+        without labels (:func:`kp.skeletons.resolve_flips`): all readings agree on them. A skeleton without mirror pairs
+        is not mirrored.
         """
-        prediction = self(images)
-        first = resolve_flips(prediction.keypoints, prediction.reference, self.skeleton)
-        second = resolve_flips(self.mirrored(images), first, self.skeleton) if self.skeleton.mirror_pairs else first
-        third = resolve_flips(prediction.reference, first, self.skeleton)
-        return (first + second) / 2, torch.stack([joint_errors(first, second), joint_errors(first, third)], -1)
+        prediction, move = self(images), moves(first, len(images))
+        one = resolve_flips(prediction.keypoints, prediction.reference, self.skeleton)
+        mirrored = resolve_flips(self.mirrored(images), one, self.skeleton) if self.skeleton.mirror_pairs else one
+        moved = resolve_flips(move.inverse_points(self(move.images(images)).keypoints), one, self.skeleton)
+        others = (mirrored, moved, resolve_flips(prediction.reference, one, self.skeleton))
+        distances = torch.stack([joint_errors(one, other) for other in others], -1)
+        keypoints = (one + mirrored) / 2
+        surroundings = look_around(keypoints, images, prediction.skeleton, prediction.redrawn)
+        return keypoints, torch.cat([distances, surroundings], -1)
 
     def with_confidence(self, images: Float[Tensor, "n 3 s s"]) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k"]]:
-        """Keypoints (x, y) in [-1, 1] as :meth:`readings` has them, and the confidence in each, in [0, 1]."""
-        keypoints, distances = self.readings(images)
-        return keypoints, confidence(distances, self.curve)
+        """Keypoints (x, y) in [-1, 1] of single images as :meth:`readings` has them, and the confidence in each, in
+        [0, 1].
+        """
+        keypoints, cues = self.readings(images)
+        return keypoints, confidence(cues, keypoints, self.curve, film=False)
 
     def track(
         self,
@@ -148,10 +155,10 @@ class Predictor:
             for first, frames, squares in view.chunks(self.size, progress):
                 self.check_background(squares, str(view.path))
                 images = to_images(torch.from_numpy(squares))
-                keypoints, sure = self.with_confidence(images)
+                keypoints, cues = self.readings(images, first)
                 places = view.squares.part(first, first + len(frames))
                 shown = places.to_frame(to_pixels(keypoints, self.size), self.size).numpy()
-                parts.append((view.stored(shown), sure.numpy()))
+                parts.append((view.stored(shown), keypoints, cues))
                 times.extend(frame.seconds for frame in frames)
                 for t, image, pose in zip(range(first, first + len(frames)), images, keypoints, strict=True):
                     if t in moments:
@@ -164,7 +171,9 @@ class Predictor:
             write_video(overlay, drawn(), crf=20, rate=view.rate, preset="veryfast")
         else:
             list(drawn())
-        points, sure = (np.concatenate(column) for column in zip(*parts, strict=True))
+        points = np.concatenate([part[0] for part in parts])
+        keypoints, cues = (torch.cat([part[i] for part in parts]) for i in (1, 2))
+        sure = confidence(cues, keypoints, self.curve, film=True).numpy()
         seen = None if view.track is None else np.resize(view.track.seen, len(points))
         return Track(
             view.path, view.stored_size, view.rate, self.skeleton, points, sure, [*glimpses.values()],
@@ -183,7 +192,7 @@ class Predictor:
                 "crop first"
             )
         self.check_background(frames, name)
-        keypoints, _ = self.with_confidence(to_images(torch.from_numpy(shrink(frames, self.size))))
+        keypoints, _ = self.readings(to_images(torch.from_numpy(shrink(frames, self.size))))
         return resize_pixels(to_pixels(keypoints, self.size), self.size, frames.shape[1])
 
     def check_background(self, frames: UInt8[np.ndarray, "n h w 3"], name: str) -> None:

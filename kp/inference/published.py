@@ -32,4 +32,7 @@ def load(name: str | Path) -> Predictor:
             f"{name}: no run folder, no .safetensors file and no published model (there are: {known}); check it"
         )
     model, first, metadata = load_weights(path)
-    return Predictor(model, first, Curve.of(metadata))
+    published_curve = path.with_suffix(".json") if path in published.values() else None
+    return Predictor(
+        model, first, Curve.read(published_curve) if published_curve else Curve.of(metadata.get("confidence"))
+    )

@@ -16,6 +16,7 @@ from kp.errors import KpError
 from kp.figures import MIDDLE, grid, overlay
 from kp.formats.poses import PoseFile
 from kp.geometry import evenly, from_pixels
+from kp.inference.batch import LITTLE, LONG
 from kp.inference.crops import MARGIN, BoxTrack, Squares
 from kp.inference.subject import find_boxes
 from kp.inference.view import look
@@ -30,11 +31,15 @@ CUT, MOVES = 0.1, 0.3
 # how far footage and poses may differ: size (a factor), place (share of the square), height/width
 SCALE, PLACE, SHAPE = 1.3, 0.12, 1.7
 SMALL, STEADY = 1.8, 1.6  # how much smaller what moves may be than poses; how far a lying subject's shape may vary
-RIVALS = 0.2  # share of frames in which a second thing may move
-LITTLE, LONG = 0.8, 2.0  # share of frames in which the subject must be seen; seconds that it may be gone
+UPSIDE_DOWN = "The poses stand on their heads: y must point down, as pixels do. Turn them over, or the model will."
+RIVALS, MANY = 0.2, 0.5  # shares of frames in which a second thing may move: to be said, and to stop at
 # grey levels: a pixel that differs by more has changed; a subject that moves changes by more in the mean
 CHANGE, STILL = 25, 2.0
 UNSTEADY = 0.2  # share of the background that may change before a static camera
+
+
+class Grave(str):
+    """Advice that a training should not begin without: what it says would spoil it."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,7 @@ class Footage:
     @property
     def crowded(self) -> bool:
         """Whether something else moves, nearly as large as the subject, in many frames."""
-        track = self.track or self.moving
-        return track is not None and track.second > RIVALS
+        return self.track is not None and self.track.second > RIVALS
 
     def changes(self) -> tuple[float, float]:
         """(share of pixels outside both boxes that change between successive samples, mean change within the squares in
@@ -197,15 +201,14 @@ def advise(footage: list[Footage], pose_file: PoseFile, skeleton: Skeleton, size
     poses = as_prior(pose_file, skeleton, size, MARGIN)
     crowd = any(f.crowded for f in footage)
     advice = [
-        "The poses stand on their heads: y must point down, as pixels do. Turn them over, or the model will."
-        * upside_down(poses, skeleton),
+        *([Grave(UPSIDE_DOWN)] if upside_down(poses, skeleton) else []),
         *(
             compare(Extent.of(np.concatenate([f.in_square for f in footage])), Extent.of(outlines(poses, size)), crowd)
             if moving
             else ()
         ),
         *(() if moving else too_small(footage, Extent.of(outlines(poses, size)))),
-        *(f"{f.path.name}: {words}" for f in footage for words in judge(f, size, moving)),
+        *(type(words)(f"{f.path.name}: {words}") for f in footage for words in judge(f, size, moving)),
     ]
     frames = sum(-(-len(f.boxes) // f.every) for f in footage)
     if frames < FEW_FRAMES:
@@ -217,7 +220,7 @@ def advise(footage: list[Footage], pose_file: PoseFile, skeleton: Skeleton, size
         advice.append(
             f"{len(poses)} poses are few: in the book's ablations 500 were enough and 50 were not. Add poses of anyone."
         )
-    return [words for words in advice if words]
+    return advice
 
 
 def too_small(footage: list[Footage], poses: Extent) -> list[str]:
@@ -243,7 +246,7 @@ def compare(here: Extent, there: Extent, crowd: bool = False) -> list[str]:
     shapes = f"height/width {here.shape:.2f}, poses {there.shape:.2f}"
     turned = max(here.shape * there.shape, 1 / (here.shape * there.shape)) < SHAPE
     if here.shape < 1 / 1.1 and there.shape > 1.1 and here.steady and turned and not crowd:
-        advice.append(f"Subjects lie and poses stand ({shapes}): turn the videos, or the poses, by 90°.")
+        advice.append(Grave(f"Subjects lie and poses stand ({shapes}): turn the videos, or the poses, by 90°."))
     elif max(here.shape / there.shape, there.shape / here.shape) > SHAPE and here.shape < there.shape:
         advice.append(
             f"Boxes are wider than poses ({shapes}): do they hold several subjects, a shadow, or a subject seen from "
@@ -268,18 +271,19 @@ def compare(here: Extent, there: Extent, crowd: bool = False) -> list[str]:
 def judge(footage: Footage, size: int, moving: bool) -> list[str]:
     """What to change about one video."""
     advice, (background, change) = [], footage.changes()
-    track = footage.track or footage.moving
+    track = footage.track
     if footage.crowded:
-        advice.append(
+        words = (
             f"a second thing moves in {track.second:.0%} of the frames, and kp follows one subject: cut the film to "
             "one, or give its boxes (--boxes)."
         )
-    if footage.track is not None and track.seen.mean() < LITTLE:
+        advice.append(Grave(words) if track.second > MANY else words)
+    if track is not None and track.seen.mean() < LITTLE:
         advice.append(
             f"the subject was found in {track.seen.mean():.0%} of the frames only: correct its boxes (--save-boxes, "
             "then --boxes), or cut the rest out."
         )
-    elif footage.track is not None and track.longest_gap > LONG * footage.rate:
+    elif track is not None and track.longest_gap > LONG * footage.rate:
         advice.append(f"the subject was gone for {track.longest_gap / footage.rate:.1f} s: cut that out.")
     if moving and background > UNSTEADY:
         advice.append(
@@ -301,7 +305,7 @@ def judge(footage: Footage, size: int, moving: bool) -> list[str]:
     if footage.squares.side < size:
         advice.append(f"squares of {footage.squares.side} pixels are enlarged to {size}: take larger footage.")
     if not footage.clips:
-        advice.append(f"too short: a clip needs {LENGTH // 2} frames. Leave it out, or take a smaller --every.")
+        advice.append(Grave(f"too short: a clip needs {LENGTH // 2} frames. Leave it out, or take a smaller --every."))
     return advice
 
 

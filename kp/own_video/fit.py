@@ -3,7 +3,7 @@
 RUN/set: square clips and the prior (kp/own_video/prepare.py). RUN/masks: where the subject is, from motion
 (kp/own_video/masks.py). RUN/checkpoint.pt: the method, trained on the subject on black (kp/training/loop.py).
 RUN/model.safetensors: its student, which sees the background and needs no masks (kp/training/distil.py). A stage's
-result is there whole or not at all; started again, finished stages are skipped and training goes on.
+result is there whole or not at all; started again, finished stages are skipped and the others go on.
 """
 
 import json
@@ -12,9 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+from tqdm import tqdm
+
 import kp
 from kp.config import Config, of_dataset, study
-from kp.datasets.clips import Clips
+from kp.datasets.clips import Clips, to_images
 from kp.datasets.priors import Poses
 from kp.datasets.sets import open_clips
 from kp.errors import KpError
@@ -23,18 +26,22 @@ from kp.formats.poses import MIN_LIKELIHOOD, PoseFile
 from kp.formats.read import fit_skeleton, read_pose_file
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
+from kp.own_video.check import Grave, advise, look_through
 from kp.own_video.masks import write_masks
 from kp.own_video.prepare import prepare
+from kp.own_video.stages import Stages
 from kp.skeletons import BODY, FACE, Skeleton, find_skeleton, skeleton_with
+from kp.training.diagnostics import Verdict
 from kp.training.distil import pseudo_labels, train_student
 from kp.training.loop import train
 from kp.training.monitor import Monitor
 from kp.training.state import State
-from kp.video import find_videos
+from kp.video import find_videos, read_header
 
 SHIPPED_POSES = {"people": "data/people/priors/matched.npz", "faces": "data/faces/priors/photographs.npz"}
 LABELS_EVERY = 2  # frames that the student learns from: neighbours are nearly equal
 LABELS_OF = 2000  # clips that it learns from, where there are more
+SURE, FEW_LIKELY, MANY_LIKELY = 0.6, 0.4, 0.7  # confidence of a likely joint; shares of them
 MAY_GROW = ("steps", "student_steps")  # settings that a folder's fit may have more of: it goes on then
 
 
@@ -60,6 +67,7 @@ class Fit:
     student_steps: int = 1000
     seed: int = 0
     min_likelihood: float = MIN_LIKELIHOOD
+    check: bool = True
 
 
 def find_poses(name: str) -> Path:
@@ -202,25 +210,83 @@ def fit_stages(
     """
     model = out / "model.safetensors"
     start = load(settings.start) if settings.start else None
-    open_fit(settings, out)
+    films = find_videos(list(settings.videos))
     if not (out / "set").is_dir():
         poses, topology = open_poses(settings.poses, settings.skeleton, settings.min_likelihood, start)
-        size = 2 * (start.size if start else settings.size)
-        films = find_videos(list(settings.videos))
-        prepare(films, poses, topology, out / "set", size, settings.crop, settings.boxes, settings.every)
+        size = start.size if start else settings.size
+        if settings.check:
+            check_first(films, poses, topology, settings, size)
+        open_fit(settings, out)
+        stages, began = plan(settings, len(topology), films, size), 0.0
+        began = stages.begin(0)
+        prepare(films, poses, topology, out / "set", 2 * size, settings.crop, settings.boxes, settings.every)
+        stages.end(0, began)
+    else:
+        open_fit(settings, out)
+        stages = plan(settings, len(find_skeleton(skeleton_of(out / "set"))), films, settings.size)
     config = choose_config(settings, out, start)
     if settings.masks and not (out / "masks").is_dir():
+        began = stages.begin(1)
         write_masks(out / "set", out / "masks", config.data.size, settings.mask_steps, settings.seed, device)
+        stages.end(1, began)
     if not model.is_file():
-        weights = (start.model, start.first_regressor) if start else None
+        weights, number = (start.model, start.first_regressor) if start else None, 1 + settings.masks
+        began = stages.begin(number)
         trained = train(config, out, device=device, start=weights, on_step=on_step, strict=True).predictor()
-        (student_of(trained, config, settings.student_steps, device) if settings.masks else trained).save(model)
+        stages.end(number, began)
+        if settings.masks:
+            stages.begin(number + 1)
+            trained = student_of(trained, config, settings.student_steps, device, out / "student.part")
+        trained.save(model)
+        (out / "student.part").unlink(missing_ok=True)
     return load(model)
 
 
-def student_of(teacher: Predictor, config: Config, steps: int, device: str = "cpu") -> Predictor:
+def plan(settings: Fit, joints: int, films: list[Path], size: int) -> Stages:
+    """The stages of this fit, and how long each is expected to take."""
+    frames = sum(read_header(film).count or 0 for film in films)
+    pretraining = 0 if settings.start else settings.pretrain_steps or pretrain_steps_for(joints)
+    return Stages.of(
+        frames, size, settings.masks, settings.mask_steps, pretraining, settings.steps, settings.student_steps
+    )
+
+
+def check_first(films: list[Path], poses: PoseFile, skeleton: Skeleton, settings: Fit, size: int) -> None:
+    """What ``kp check`` asks, before hours are spent. KpError if the answers would spoil them."""
+    boxes = settings.boxes or (None,) * len(films)
+    footage = [look_through(f, settings.crop, b, settings.every) for f, b in zip(films, boxes, strict=False)]
+    located = settings.crop == "subject" or bool(settings.boxes)
+    advice = advise(footage, poses, skeleton, size, located)
+    grave = [words for words in advice if isinstance(words, Grave)]
+    for words in advice:
+        tqdm.write(f"- {words}")
+    if grave:
+        raise KpError(f"this would spoil the training: {grave[0]} (kp check shows it; --no-check trains all the same)")
+
+
+def conclusion(model: Predictor, out: Path, verdict: Verdict) -> str:
+    """Whether a fitted model looks usable, in a sentence: from what the monitor saw, and from its confidence in frames
+    of the footage as they are.
+    """
+    clips = open_clips(model.model.config.but(**{"data.videos": out / "set", "data.masks": None}).data, "train")
+    frames = torch.cat(
+        [frames[:: max(1, len(frames) // 4)][:4] for frames in clips.frames[:: max(1, len(clips) // 16)]]
+    )
+    _, sure = model.with_confidence(to_images(frames))
+    likely = (sure > SURE).double().mean().item()
+    words = f"{likely:.0%} of the joints are likely in the footage itself"
+    if verdict.level == "wrong" or likely < FEW_LIKELY:
+        return f"not usable: {verdict.seen if verdict.level == 'wrong' else words}; see {out / 'report.html'}"
+    if verdict.level == "doubtful" or likely < MANY_LIKELY:
+        return f"look at the overlay before you use it: {words}; {verdict.seen}"
+    return f"looks usable: {words}; look at the overlay of a film all the same"
+
+
+def student_of(
+    teacher: Predictor, config: Config, steps: int, device: str = "cpu", keep: Path | None = None
+) -> Predictor:
     """A student that sees the frames as they are, taught what ``teacher`` sees in them on black; half of the frames
-    suffice.
+    suffice. keep: a file to go on from after the call was cut off.
     """
     black = open_clips(config.but(**{"data.every": LABELS_EVERY}).data, "train").some(LABELS_OF)
     labels = pseudo_labels(teacher, black)
@@ -235,4 +301,4 @@ def student_of(teacher: Predictor, config: Config, steps: int, device: str = "cp
             "optimizer.lr": 1e-3,
         }
     )
-    return train_student(teacher, config, open_clips(config.data, "train").some(LABELS_OF), labels, device)
+    return train_student(teacher, config, open_clips(config.data, "train").some(LABELS_OF), labels, device, keep)

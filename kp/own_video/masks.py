@@ -42,12 +42,19 @@ def moving(frames: UInt8[Tensor, "t h w 3"]) -> Bool[Tensor, "t h w"]:
 
 
 def train_foreground(
-    clips: Clips, steps: int = 600, seed: int = 0, width: int = 16, progress: bool = True, device: str = "cpu"
+    clips: Clips,
+    steps: int = 600,
+    seed: int = 0,
+    width: int = 16,
+    progress: bool = True,
+    device: str = "cpu",
+    keep: Path | None = None,
 ) -> Encoder:
     """A network, images (b, 3, s, s) in [-1, 1] → logits (b, 1, s, s) that a pixel belongs to the subject.
 
     ``steps`` of learning which pixels are :func:`moving`; then ``steps`` of learning, afresh, what :func:`subject_mask`
-    makes of that. KpError if hardly anything moves in these clips.
+    makes of that. keep: beginning of the names of two files to go on from after the call was cut off. KpError if hardly
+    anything moves in these clips.
     """
     targets = [moving(frames) for frames in clips.frames]
     share = torch.stack([m.float().mean() for m in targets]).mean().item()
@@ -57,13 +64,21 @@ def train_foreground(
             "subject"
         )
     names = ("what moves", "the subject") if progress else ("", "")
-    first = _fit(clips, targets, steps, seed, width, names[0], device)
+    kept = [keep.with_name(f"{keep.name}.{number}") if keep else None for number in (1, 2)]
+    first = _fit(clips, targets, steps, seed, width, names[0], device, kept[0])
     masks = [subject_mask(first, frames) for frames in clips.frames]
-    return _fit(clips, masks, steps, seed, width, names[1], device)
+    return _fit(clips, masks, steps, seed, width, names[1], device, kept[1])
 
 
 def _fit(
-    clips: Clips, targets: list[Bool[Tensor, "_ s s"]], steps: int, seed: int, width: int, name: str, device: str
+    clips: Clips,
+    targets: list[Bool[Tensor, "_ s s"]],
+    steps: int,
+    seed: int,
+    width: int,
+    name: str,
+    device: str,
+    keep: Path | None,
 ) -> Encoder:
     """A fresh network that learns one binary picture a frame, from batches of 16 frames."""
 
@@ -76,7 +91,7 @@ def _fit(
     def make():
         return Encoder(width, 3, 1).to(memory_format=torch.channels_last)
 
-    return teach_fresh(make, loss, replace(PROBE, steps=steps), seed, name, device).cpu()
+    return teach_fresh(make, loss, replace(PROBE, steps=steps), seed, name, device, keep).cpu()
 
 
 @torch.no_grad()
@@ -98,12 +113,16 @@ def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed:
 
     Learnt and found at ``size``, written at the size of the videos, white on the subject, as
     :func:`kp.datasets.clips.load_clips` reads them. ``out`` appears whole, at the end; until then the masks are in
-    <out>.part. KpError as from load_clips, if hardly anything moves, if ``out`` holds files already, or if it cannot be
-    written.
+    <out>.part, and what was learnt in <out>.1 and <out>.2, from which the same call goes on. KpError as from
+    load_clips, if hardly anything moves, if ``out`` holds files already, or if it cannot be written.
     """
     with atomic_folder(out) as part:
         net = train_foreground(
-            load_clips(videos, "train", size, background=True, memory=1.0).some(MOST), steps, seed, device=device
+            load_clips(videos, "train", size, background=True, memory=1.0).some(MOST),
+            steps,
+            seed,
+            device=device,
+            keep=out,
         )
         paths = sorted((videos / "videos").glob("*/*.mp4"))
         for path in tqdm(paths, desc="masks", unit="clip"):
@@ -112,4 +131,6 @@ def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed:
             full = F.interpolate(mask, frames.shape[1:3], mode="bilinear", align_corners=False)[:, 0] > 0.5
             white = np.repeat(full.numpy()[..., None], 3, -1).astype(np.uint8) * 255
             write_video(part / path.parent.name / path.name, white, crf=18)
+    for number in (1, 2):
+        out.with_name(f"{out.name}.{number}").unlink(missing_ok=True)
     return len(paths)

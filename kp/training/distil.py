@@ -11,6 +11,7 @@ them from the people that it learnt from.
 """
 
 from copy import deepcopy
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +26,7 @@ from kp.geometry import draw_similarity
 from kp.inference.predictor import Predictor
 from kp.method.features import PixelPyramid
 from kp.method.model import Model
-from kp.training.optim import learn
+from kp.training.optim import Progress, learn
 
 
 def pseudo_labels(teacher: Predictor, clips: Clips) -> list[Float[Tensor, "_ k 2"]]:
@@ -44,14 +45,19 @@ def check_labels(clips: Clips, labels: list[Float[Tensor, "_ k 2"]]) -> None:
 
 
 def train_student(
-    teacher: Predictor, config: Config, clips: Clips, labels: list[Float[Tensor, "_ k 2"]], device: str = "cpu"
+    teacher: Predictor,
+    config: Config,
+    clips: Clips,
+    labels: list[Float[Tensor, "_ k 2"]],
+    device: str = "cpu",
+    keep: Path | None = None,
 ) -> Predictor:
     """Φ and η of the student: ‖η(Φ(x)) − p‖² + 0.1 ‖Φ(x) − β(p)‖², p being the teacher's keypoints of the same frame.
 
     The second term keeps y a skeleton image. Both networks start as the teacher's; Ψ, which reads keypoints only, and
     η₀ are the teacher's own. config: sizes of the teacher; data, steps, batch, lr, seed of the student. clips: the
     frames as the student sees them, in the order of ``labels``. Trains on ``device``, returns a model on the CPU.
-    KpError if clips and labels differ in length.
+    keep: a file to go on from after the call was cut off. KpError if clips and labels differ in length.
     """
     check_labels(clips, labels)
     rates = config.optimizer
@@ -81,7 +87,8 @@ def train_student(
         return F.mse_loss(model.regressor(y), points) + 0.1 * F.mse_loss(y, model.draw(points))
 
     weights = [*model.encoder.parameters(), *model.regressor.parameters()]
-    learn(loss, weights, rates, "student", [(average, model)], torch.device(device).type)
+    progress = Progress(keep, generator, (model, average)) if keep else None
+    learn(loss, weights, rates, "student", [(average, model)], torch.device(device).type, progress=progress)
     return Predictor(average.cpu().eval(), deepcopy(teacher.first_regressor).cpu())
 
 

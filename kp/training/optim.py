@@ -1,15 +1,58 @@
 """The one loop that descends beside the main training: of students, painters, probes, mask networks and baselines."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from kp.config import Optimizer
+from kp.errors import KpError
+from kp.method.checkpoint import read_checkpoint, save_checkpoint
 from kp.method.step import arithmetic, descend, settle_precision
 
 PROBE = Optimizer(lr=3e-3)  # rates of a small fresh network
+SAVE_SECONDS = 60  # between two files to go on from
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training of :func:`learn` is kept while it lasts, so that the same call goes on after it was cut off.
+
+    ``path``: the file; ``generator``: of the loss's random choices; ``modules``: all
+    networks that change.
+    """
+
+    path: Path
+    generator: torch.Generator
+    modules: tuple[nn.Module, ...]
+
+    def save(self, optimizer: torch.optim.Optimizer, rates: Optimizer, step: int) -> None:
+        state = {
+            "config": repr(rates),
+            "step": step,
+            "optimizer": optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "modules": [module.state_dict() for module in self.modules],
+        }
+        save_checkpoint(state, self.path)
+
+    def load(self, optimizer: torch.optim.Optimizer, rates: Optimizer) -> int:
+        """The step to go on from: 0 if there is no file, or one of another training."""
+        try:
+            state = read_checkpoint(self.path)
+            if state["config"] != repr(rates):
+                return 0
+            for module, weights in zip(self.modules, state["modules"], strict=True):
+                module.load_state_dict(weights)
+            optimizer.load_state_dict(state["optimizer"])
+            self.generator.set_state(state["generator"])
+        except (KpError, RuntimeError, ValueError, KeyError):
+            return 0
+        return state["step"]
 
 
 def learn(
@@ -20,20 +63,30 @@ def learn(
     averages: Sequence[tuple[nn.Module, nn.Module]] = (),
     device: str = "cpu",
     beta: float = 0.9,
+    progress: Progress | None = None,
 ) -> None:
     """``rates.steps`` of Adam on ``loss(step)``, with gradients clipped and the rate on the course that ``rates`` says.
 
     averages: pairs of a network's running mean, of decay ``rates.average``, and the network. device: its type; losses
     are computed in ``rates.precision``. beta: Adam's first decay. name: shown before a progress bar; "" shows none.
+    progress: where to go on from, and to keep what is there every minute.
     """
     optimizer = torch.optim.Adam(list(weights), rates.lr, (beta, 0.999))
     precision = settle_precision(rates.precision, device)
-    for step in tqdm(range(rates.steps), desc=name, unit="step", mininterval=2.0, disable=not name):
+    first = progress.load(optimizer, rates) if progress else 0
+    saved = time.monotonic()
+    bar = tqdm(
+        range(first, rates.steps), name, rates.steps, initial=first, unit="step", mininterval=2.0, disable=not name
+    )
+    for step in bar:
         with arithmetic(precision, device):
             value = loss(step)
         descend(optimizer, value, learning_rate(rates.lr, step, rates.steps, rates.schedule))
         for average, network in averages:
             follow(average, network, rates.average, step + 1)
+        if progress and time.monotonic() - saved > SAVE_SECONDS:
+            progress.save(optimizer, rates, step + 1)
+            saved = time.monotonic()
 
 
 def teach_fresh(
@@ -43,17 +96,19 @@ def teach_fresh(
     seed: int,
     name: str = "",
     device: str | torch.device = "cpu",
+    keep: Path | None = None,
 ) -> nn.Module:
     """``make()`` after ``rates.steps`` of :func:`learn` on ``loss(network, generator)``, on ``device``, in eval mode.
 
     seed: of the network's weights and of the generator, with which ``loss`` draws its batches; torch's own generator is
-    left as it was.
+    left as it was. keep: a file to go on from after the call was cut off.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = make().to(device).train()
-    learn(lambda _: loss(net, generator), net.parameters(), rates, name, device=torch.device(device).type)
+    progress = Progress(keep, generator, (net,)) if keep else None
+    learn(lambda _: loss(net, generator), net.parameters(), rates, name, (), torch.device(device).type, 0.9, progress)
     return net.eval()
 
 

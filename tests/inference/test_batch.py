@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import write_video
 
 from kp.errors import KpError
 from kp.formats.track import Track
 from kp.inference.batch import name_results, summary, verdict
 from kp.skeletons import BODY
+
+CASES = Path(__file__).parents[1] / "cases"
 
 
 def films(root, *names):
@@ -29,6 +30,13 @@ def test_names(tmp_path):
     assert sorted(map(str, name_results(same).values())) == ["t_avi", "t_mp4"]
     with pytest.raises(KpError, match="nothing to predict; name at least one image or video"):
         name_results([])
+
+
+def test_two_cameras_with_one_name(tmp_path):
+    """As folders and as files."""
+    one, two = sorted((CASES / "same_name").rglob("*.mp4"))
+    for inputs in ([one, two], [one.parent, two.parent], [CASES / "same_name"]):
+        assert name_results(inputs) == {one: Path("cam1/trial"), two: Path("cam2/trial")}
 
 
 def test_days_and_cameras_with_the_same_names(tmp_path):
@@ -64,14 +72,11 @@ def test_a_line_a_film():
     assert re.fullmatch(r"long name.mp4 +100 +90% +10 frames +0.90 +looks usable", lines[2])
 
 
-def test_a_bad_film_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+def test_a_bad_film_does_not_stop_the_others(tmp_path, capsys):
     from kp.cli.use import predict
 
-    for name in ("a", "c"):
-        write_video(tmp_path / f"{name}.mp4", np.zeros((6, 64, 64, 3), np.uint8))
-    (tmp_path / "b.mp4").write_bytes((tmp_path / "a.mp4").read_bytes()[:900])
     with pytest.raises(SystemExit) as stop:
-        predict(Path("people"), (tmp_path,), out=tmp_path / "out")
-    assert str(stop.value).startswith(f"kp: 1 of 3 files failed:\n  {tmp_path / 'b.mp4'}: ")
+        predict(Path("people"), (CASES / "batch_stops",), out=tmp_path / "out")
+    assert str(stop.value).startswith(f"kp: 1 of 3 files failed:\n  {CASES / 'batch_stops/b_cut.mp4'}: ")
     assert sorted(p.name for p in (tmp_path / "out").glob("*.csv")) == ["a.csv", "c.csv"]
     assert "wrote the keypoints of 2 files" in capsys.readouterr().out

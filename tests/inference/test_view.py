@@ -67,10 +67,10 @@ def test_whole_frames_lie_between_black_bars(predictor, tmp_path, monkeypatch):
     """A point in the middle of the square is the middle of the frame."""
     path = wide(tmp_path / "a.mp4")
 
-    def middle(images):
-        return (torch.zeros(len(images), 17, 2), torch.ones(len(images), 17))
+    def middle(images, first):
+        return torch.zeros(len(images), 17, 2), torch.ones(len(images), 17, 6)
 
-    monkeypatch.setattr(predictor, "with_confidence", middle)
+    monkeypatch.setattr(predictor, "readings", middle)
     found = predictor.track(path, crop="frame", progress=False)
     np.testing.assert_allclose(found.keypoints, np.broadcast_to([47.5, 23.5], (FRAMES, 17, 2)))
 
@@ -95,7 +95,7 @@ def test_masks_that_do_not_fit(predictor, tiny, tmp_path):
 def test_drawn_points_are_those_exported(predictor, tmp_path, monkeypatch):
     """What the CSV says, drawn by hand over the frames, is the overlay."""
     spread = torch.rand(4, 17, 2, generator=torch.Generator().manual_seed(0)) * 1.6 - 0.8
-    monkeypatch.setattr(predictor, "with_confidence", lambda *_: (spread, torch.ones(4, 17)))
+    monkeypatch.setattr(predictor, "readings", lambda *_: (spread, torch.ones(4, 17, 6)))
     path = tmp_path / "big.mp4"
     write_video(path, moving_box(336, 4, 0)[0])
     found = predictor.track(path, progress=False)

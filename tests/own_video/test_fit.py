@@ -14,6 +14,7 @@ from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.fit import Fit, choose_config, find_poses, fit_stages, skeleton_of
 from kp.skeletons import FACE
+from kp.training.diagnostics import Verdict
 from kp.training.state import State
 
 
@@ -182,3 +183,23 @@ def test_films_that_came_later_are_not_passed_over(asked, small, tmp_path):
     new.write_bytes((asked.videos[0] / "a.mp4").read_bytes())
     with pytest.raises(KpError, match=re.escape(f"holds a fit of other films (not both have {new})")):
         fit_stages(replace(asked, masks=False), tmp_path / "run")
+
+
+def test_what_would_spoil_a_training_stops_it_first(asked, tmp_path):
+    """Poses that stand on their heads: nothing is written; --no-check trains all the same."""
+    with np.load(asked.poses) as file:
+        prior = dict(file)
+    prior["keypoints"] = 128 - prior["keypoints"]
+    np.savez(tmp_path / "turned.npz", **prior)
+    turned = replace(asked, poses=tmp_path / "turned.npz")
+    with pytest.raises(KpError, match=r"this would spoil the training: The poses stand on their heads: .*--no-check"):
+        fit_stages(turned, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    fit_stages(replace(turned, check=False), tmp_path / "run")
+
+
+def test_the_conclusion(asked, tmp_path):
+    model = fit_stages(asked, tmp_path / "run")
+    for level, words in (("wrong", "not usable: seen; see"), ("well", "")):
+        told = kp.own_video.fit.conclusion(model, tmp_path / "run", Verdict(level, "seen"))
+        assert told.startswith(words) and (words or " of the joints are likely in the footage itself" in told)

@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import nn
 
+import kp.training.optim
 from kp.training.optim import PROBE, teach_fresh
 
 
@@ -28,3 +30,35 @@ def test_progress_is_shown_under_its_name_only(capsys):
     assert capsys.readouterr().err == ""
     teach_fresh(lambda: nn.Linear(1, 1), lines, replace(PROBE, steps=2), 0, "lines")
     assert "lines: 100%" in capsys.readouterr().err
+
+
+def test_a_training_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
+    """Cut off after 7 of 12 steps, it ends at the very same weights; a file of other rates is not believed."""
+    monkeypatch.setattr(kp.training.optim, "SAVE_SECONDS", -1)
+    rates = replace(PROBE, steps=12, batch=4)
+
+    def teach(keep, stop=None, rates=rates):
+        steps = []
+
+        def loss(net, generator):
+            steps.append(1)
+            if len(steps) == stop:
+                raise KeyboardInterrupt
+            x = torch.randn(4, 3, generator=generator)
+            return (net(x) - x.sum(1, keepdim=True)).square().mean()
+
+        def make():
+            return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
+
+        net = teach_fresh(make, loss, rates, 0, keep=keep)
+        return net.state_dict(), len(steps)
+
+    whole, count = teach(None)
+    assert count == 12
+    with pytest.raises(KeyboardInterrupt):
+        teach(tmp_path / "kept", stop=8)
+    rest, count = teach(tmp_path / "kept")
+    assert count == 5 and all(torch.equal(whole[name], rest[name]) for name in whole)
+    assert teach(tmp_path / "kept", rates=replace(rates, steps=13))[1] == 13
+    (tmp_path / "kept").write_bytes(b"damaged")
+    assert teach(tmp_path / "kept")[1] == 12

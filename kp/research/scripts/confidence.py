@@ -1,30 +1,86 @@
-"""Is the confidence of ``kp predict`` right? Fit its three numbers on the validation set, measure them on the test set.
+"""Does the confidence of ``kp predict`` rank right joints before wrong ones, where images are unlike the training set?
 
-``python -m kp.research.scripts.confidence`` writes results/confidence/<model>.json: the curve of its confidence,
-and, on test people, how often joints of each confidence are within 5 % of the image size of the truth.
+``python -m kp.research.scripts.confidence`` fits its weights on validation people in rooms, as they are and made unlike
+the training set, writes them to kp/models/<model>.json, and measures the ranking on test people made unlike it with
+other random choices: results/confidence/<model>.json.
 """
 
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 import tyro
 from torch import Tensor
 
 from kp.evaluation.evaluate import load_test
 from kp.geometry import joint_errors
-from kp.inference.confidence import CLOSE, confidence, fit_curve
-from kp.inference.published import load
+from kp.inference.confidence import CLOSE, Curve, confidence, film_cues, fit_weights, still_cues
+from kp.inference.published import MODELS, load
 from kp.provenance import write_record
 
 BINS = 10
 
 
-def measured(predictor, split: str, background: bool) -> tuple[Tensor, Tensor]:
-    """(distances between readings (n, 2), errors (n,)) of all joints of all frames of a split, % of the image size."""
-    test = load_test(replace(predictor.model.config.data, background=background), split)
-    keypoints, distances = predictor.readings(test.images.flatten(0, 1))
-    return distances.flatten(0, 1), joint_errors(keypoints, test.keypoints.flatten(0, 1)).flatten()
+def coloured(frames: Tensor, chance: torch.Generator) -> Tensor:
+    """Clothes and walls of other colours."""
+    mix = torch.eye(3) * (0.5 + torch.rand(3, 1, generator=chance)) + 0.9 * (torch.rand(3, 3, generator=chance) - 0.5)
+    return torch.einsum("ij,tjhw->tihw", mix, (frames + 1) / 2).clamp(0, 1) * 2 - 1
+
+
+def lit(frames: Tensor, chance: torch.Generator) -> Tensor:
+    """Light from one side, over- or underexposed, with noise."""
+    slope = torch.linspace(-1, 1, frames.shape[-1]) * (torch.rand(1, generator=chance) - 0.5) * 1.6
+    power = 2 ** (3 * (torch.rand(1, generator=chance) - 0.5))
+    light = (((frames + 1) / 2) ** power * (1 + slope)).clamp(0, 1)
+    return (light + 0.06 * torch.randn(light.shape, generator=chance)).clamp(0, 1) * 2 - 1
+
+
+def blurred(frames: Tensor, chance: torch.Generator) -> Tensor:
+    """Out of focus: a mean over 3, 5 or 7 pixels."""
+    reach = 1 + int(torch.randint(3, (1,), generator=chance))
+    return F.avg_pool2d(F.pad(frames, [reach] * 4, mode="replicate"), 2 * reach + 1, 1)
+
+
+def hidden(frames: Tensor, chance: torch.Generator) -> Tensor:
+    """Something of one colour stands before the subject."""
+    size, (a, b, c, d) = frames.shape[-1], torch.rand(4, generator=chance).tolist()
+    width, height = (int(size * (0.2 + 0.3 * share)) for share in (a, b))
+    left, top = int((size - width) * c), int(size * 0.2 + max(0.0, size * 0.7 - height) * d)
+    frames = frames.clone()
+    frames[:, :, top : top + height, left : left + width] = torch.rand(3, 1, 1, generator=chance) * 2 - 1
+    return frames
+
+
+def cut_off(frames: Tensor, chance: torch.Generator) -> Tensor:
+    """One side of the square lies outside the picture."""
+    width = int(frames.shape[-1] * (0.2 + 0.25 * torch.rand(1, generator=chance)))
+    frames = frames.clone().rot90(turns := int(torch.randint(4, (1,), generator=chance)), (2, 3))
+    frames[..., :width] = -1
+    return frames.rot90(-turns, (2, 3))
+
+
+UNLIKE = {
+    "as they are": lambda frames, _: frames,
+    "other colours": coloured,
+    "other light": lit,
+    "another lens": blurred,
+    "faster": lambda frames, _: frames[::3],
+    "hidden in part": hidden,
+    "cut off": cut_off,
+}
+
+
+def measured(predictor, split: str, seed: int) -> dict[str, list[tuple[Tensor, Tensor, Tensor]]]:
+    """Kind → for each clip of a split, in rooms: (cues (t, k, c), keypoints (t, k, 2), errors (t, k) in %)."""
+    test = load_test(replace(predictor.model.config.data, background=True), split)
+    chance, clips = torch.Generator().manual_seed(seed), {kind: [] for kind in UNLIKE}
+    for kind, change in UNLIKE.items():
+        for frames, true in zip(test.images, test.keypoints, strict=True):
+            keypoints, cues = predictor.readings(change(frames, chance).contiguous())
+            true = true[::3] if kind == "faster" else true
+            clips[kind].append((cues, keypoints, joint_errors(keypoints, true)))
+    return clips
 
 
 def reliability(sure: Tensor, right: Tensor) -> dict:
@@ -46,6 +102,12 @@ def ranking(sure: Tensor, right: Tensor) -> float:
     return (ranks[right].sum().item() - good * (good + 1) / 2) / (good * bad)
 
 
+def judged(clips: list[tuple[Tensor, Tensor, Tensor]], curve: Curve, film: bool) -> tuple[Tensor, Tensor]:
+    """(confidence, whether it is right) of all joints of some clips, as films or as single images."""
+    sure = torch.cat([confidence(cues, keypoints, curve, film).flatten() for cues, keypoints, _ in clips])
+    return sure, torch.cat([errors.flatten() for *_, errors in clips]) <= CLOSE
+
+
 def main(models: tuple[str, ...] = ("people", "faces"), out: Path = Path("results/confidence")) -> None:
     """Fit and measure.
 
@@ -55,17 +117,23 @@ def main(models: tuple[str, ...] = ("people", "faces"), out: Path = Path("result
     """
     for name in models:
         predictor = load(name)
-        known = [measured(predictor, "val", background) for background in (False, True)]
-        curve = fit_curve(*(torch.cat(column) for column in zip(*known, strict=True)))
-        numbers = {"model": name, "curve": curve._asdict(), "close": CLOSE}
-        for place, background in (("on black", False), ("before backgrounds", True)):
-            distances, error = measured(predictor, "test", background)
-            sure, right = confidence(distances, curve), error <= CLOSE
-            numbers[place] = reliability(sure, right) | {
-                "right_share": right.double().mean().item(),
-                "ranking": ranking(sure, right),
-            }
-            print(name, place, {k: v for k, v in numbers[place].items() if not isinstance(v, list)}, curve)
+        known = [clip for clips in measured(predictor, "val", 0).values() for clip in clips]
+        right = torch.cat([errors.flatten() for *_, errors in known]) <= CLOSE
+        still = torch.cat([still_cues(cues).flatten(0, 1) for cues, *_ in known])
+        film = torch.cat([film_cues(cues, keypoints).flatten(0, 1) for cues, keypoints, _ in known])
+        curve = Curve(fit_weights(still, right), fit_weights(film, right))
+        (MODELS / f"{name}.json").write_text(curve.text() + "\n")
+        numbers = {"model": name, "close": CLOSE, "still": curve.still, "film": curve.film}
+        test = measured(predictor, "test", 1)
+        test["all"] = [clip for clips in test.values() for clip in clips]
+        for kind, clips in test.items():
+            for form in ("film", "still"):
+                sure, right = judged(clips, curve, form == "film")
+                share = {"right_share": right.double().mean().item(), "ranking": ranking(sure, right)}
+                numbers[f"{kind}, {form}"] = reliability(sure, right) | share
+                passed = (~right & (sure > 0.6)).sum() / (~right).sum()
+                numbers[f"{kind}, {form}"]["wrong_above_0.6"] = passed.item()
+                print(name, f"{kind}, {form}", {k: round(v, 3) for k, v in share.items()}, f"{passed:.2f}")
         write_record(out / f"{name}.json", numbers)
 
 

@@ -1,5 +1,7 @@
 """Pictures. Every function returns a matplotlib figure and leaves saving to the caller."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
@@ -33,7 +35,23 @@ def use_style() -> None:
     plt.rcParams.update(STYLE)
 
 
-styled = plt.rc_context(STYLE)
+@contextmanager
+def _look() -> Iterator[None]:
+    """kp's look for a while. Whether figures show by themselves, which a notebook decides as its first figure is made,
+    stays as it is then.
+    """
+    interactive = plt.isinteractive()
+    try:
+        with plt.rc_context(STYLE):
+            try:
+                yield
+            finally:
+                interactive = plt.isinteractive()
+    finally:
+        plt.rcParams["interactive"] = interactive
+
+
+styled = _look()
 """Decorates a function that makes a figure: the caller's settings stay as they are."""
 
 
@@ -42,7 +60,7 @@ def save(figure: Figure, path: Path) -> None:
 
     KpError if the file cannot be written.
     """
-    with atomic_write(path) as part, plt.rc_context(STYLE):
+    with atomic_write(path) as part, _look():
         figure.savefig(part)
 
 

@@ -98,13 +98,15 @@ def verify_checksums(root: Path) -> int:
     return len(lines)
 
 
-def read_npz(path: Path, fields: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Named arrays of an .npz file; KpError if it is missing, damaged or lacks a field."""
+def read_npz(path: Path, fields: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Named arrays of an .npz file, ``optional`` ones if they are there; KpError if it is missing, damaged or lacks a
+    field.
+    """
     if not path.is_file():
         raise KpError(f"{path}: no such file; check the path, or rebuild the data with 'make data'")
     try:
         with np.load(path) as file:
-            return {field: file[field] for field in fields}
+            return {field: file[field] for field in (*fields, *(f for f in optional if f in file.files))}
     except KeyError as error:
         raise KpError(f"{path}: has no array {error.args[0]!r}; expected: {', '.join(fields)}") from error
     except (

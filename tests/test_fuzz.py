@@ -6,6 +6,7 @@ import random
 import re
 import resource
 import signal
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -124,6 +125,10 @@ READERS = {
     "coco": (".json", pose_file),
     "sleap": (".slp", pose_file),
     "npz": (".npz", pose_file),
+    "track": (".npz", pose_file),
+    "wide": (".csv", pose_file),
+    "spreadsheet": (".csv", pose_file),
+    "individuals": (".csv", pose_file),
     "prior": (".npz", lambda path: finite(load_poses(path, BODY, 64).keypoints)),
     "boxes": (".csv", lambda path: read_boxes(path, 50).boxes.shape == (50, 4) and finite(read_boxes(path, 50).boxes)),
     "skeleton": (".json", lambda path: len(find_skeleton(str(path)).edge_indices) > 0),
@@ -148,11 +153,32 @@ def sound(tmp_path_factory, config):
     for kind in ("png", "jpg"):
         Image.fromarray(frames[0]).save(target(kind))
     poses = prior_arrays(12)["keypoints"].astype(np.float32)
-    track = Track(place / "a.mp4", (128, 128), 20.0, BODY, poses, np.full((12, 17), 0.5, np.float32), [])
-    for kind, ending in {"csv": ".csv", "dlc": ".dlc.csv", "dlc-h5": ".h5", "coco": ".json", "sleap": ".slp"}.items():
+    track = Track(place / "a.mp4", (128, 128), 20.0, BODY, poses, np.full((12, 17), 0.9, np.float32), [])
+    for kind, ending in {
+        "csv": ".csv",
+        "dlc": ".dlc.csv",
+        "dlc-h5": ".h5",
+        "coco": ".json",
+        "sleap": ".slp",
+        "track": ".npz",
+    }.items():
         track.save(place / f"track{ending}")
         (place / f"track{ending}").replace(target(kind))
     np.savez(target("npz"), **prior_arrays(12))
+    names = [f"{joint}_{what}" for joint in BODY.joints for what in ("x", "y", "likelihood")]
+    values = np.concatenate([poses, np.full((12, 17, 1), 0.9, np.float32)], -1).reshape(12, -1)
+    rows = [[t, *(f"{v:.3f}" for v in row)] for t, row in enumerate(values)]
+    target("wide").write_text("\n".join(",".join(map(str, row)) for row in [["frame", *names], *rows]))
+    spreadsheet = target("csv").read_text().replace(".", ";").replace(",", "\t").replace(";", ",")
+    target("spreadsheet").write_text("\ufeff" + spreadsheet)
+    lines = target("dlc").read_text().splitlines()
+    lines[0:1] = [lines[0], ",".join(["individuals", *["one"] * 51])]
+    head, body = (
+        [line + line[line.index(",") :] for line in lines[:4]],
+        [line + line[line.index(",") :] for line in lines[4:]],
+    )
+    head[1] = ",".join(["individuals", *["one"] * 51, *["two"] * 51])
+    target("individuals").write_text("\n".join([*head, *body]))
     np.savez(target("prior"), **prior_arrays(12))
     target("boxes").write_text("frame,x,y,width,height\n0,1.5,2,30,40\n9,4,2,30,40\n49,8.25,2,31,40\n")
     target("skeleton").write_text(json.dumps(asdict(replace(BODY, name="mine")) | {"regions": {}}, indent=1))
@@ -177,6 +203,7 @@ def try_all(kind: str, data: bytes, place: Path, told: Path) -> None:
     address_space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (address_space + ROOM, address_space + ROOM))
     chance, peak, first = random.Random(kind), 0, None
+    warnings.simplefilter("ignore")  # an AVI that lost a frame is read with a warning
     with open(told, "w") as log:
         for number in range(MUTANTS):
             path.write_bytes(mutate(data, chance) if number else data)

@@ -71,7 +71,10 @@ def test_exporting(config, tiny, tmp_path, ending):
     predictor = State(config, torch.device("cpu")).predictor()
     found = predictor.track(tiny / "videos/test/000.mp4", masks=tiny / "masks/test/000.mp4", progress=False)
     long = replace(
-        found, keypoints=np.tile(found.keypoints, (100, 1, 1)), confidence=np.tile(found.confidence, (100, 1))
+        found,
+        keypoints=np.tile(found.keypoints, (100, 1, 1)),
+        confidence=np.tile(found.confidence, (100, 1)),
+        times=None,
     )
     long.save(tmp_path / f"whole{ending}")
     size = (tmp_path / f"whole{ending}").stat().st_size

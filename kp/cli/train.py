@@ -35,9 +35,11 @@ def train(
         device: Where to compute: cpu, cuda, cuda:1, ...
     """
     from kp import distributed
+    from kp.skeletons import find_skeleton
     from kp.training.loop import train as run
     from kp.training.monitor import Monitor
 
+    print(find_skeleton(config.data.skeleton).describe_sides(), flush=True)
     try:
         with Monitor(out) as monitor:
             run(config, out, device=device, on_step=monitor)

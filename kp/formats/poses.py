@@ -53,10 +53,8 @@ class PoseFile:
         """Where the skeleton's joints are in ``joints``."""
         return [self.joints.index(joint) for joint in skeleton.joints]
 
-    def summary(self, skeleton: Skeleton) -> str:
-        """What was read and what of it is used, in a line: poses read, unlikely ones, incomplete ones, used ones; then
-        mirror pairs and edges.
-        """
+    def counts(self, skeleton: Skeleton) -> str:
+        """How many poses were read, are unlikely, incomplete, and used, in words."""
         order, complete = self.order(skeleton), self.complete(skeleton)
         present = np.isfinite(self.keypoints[:, order]).all(-1)
         faint = np.zeros_like(present) if self.faint is None else self.faint[:, order]
@@ -70,10 +68,13 @@ class PoseFile:
             counts.append(
                 f"{lacking.sum()} without {skeleton.joints[int(most.argmax())]}{' or other joints' if others else ''}"
             )
-        counts.append(f"{complete.sum()} used")
+        return ", ".join([*counts, f"{complete.sum()} used"])
+
+    def summary(self, skeleton: Skeleton) -> str:
+        """What was read and what of it is used, in a line: the counts, what was left out, mirror pairs and edges."""
         shipped = skeleton in SHIPPED
         edges = f"those of '{skeleton.name}'" if shipped else ", ".join(f"{a}–{b}" for a, b in skeleton.edges)
-        parts = [", ".join(counts), *self.notes, skeleton.describe_sides(), f"edges: {edges}"]
+        parts = [self.counts(skeleton), *self.notes, skeleton.describe_sides(), f"edges: {edges}"]
         return f"{self.path.name}: {'; '.join(parts)}"
 
 

@@ -48,14 +48,13 @@ def read_pose_file(path: Path, min_likelihood: float = MIN_LIKELIHOOD) -> PoseFi
 
 
 def _read_npz(path: Path) -> PoseFile:
-    data = read_npz(path, ("keypoints", "joint_names"))
+    data = read_npz(path, ("keypoints", "joint_names"), ("confidence", "frame_size", "time"))
     keypoints, joints = np.asarray(data["keypoints"], float), tuple(map(str, data["joint_names"]))
     if keypoints.ndim != 3 or keypoints.shape[1:] != (len(joints), 2):
         raise KpError(f"{path}: keypoints have shape {keypoints.shape}; expected (poses, {len(joints)}, 2)")
-    with np.load(path) as file:
-        # a prior of kp's lies in one frame, a track in one film: sizes can be compared
-        one = {"frame_size", "time"} & set(file.files)
-        scores = np.asarray(file["confidence"], float) if "confidence" in file.files else None
+    # a prior of kp's lies in one frame, a track in one film: sizes can be compared
+    one = {"frame_size", "time"} & set(data)
+    scores = np.asarray(data["confidence"], float) if "confidence" in data else None
     if scores is not None and scores.shape != keypoints.shape[:2]:
         raise KpError(f"{path}: confidence has shape {scores.shape}; expected {keypoints.shape[:2]}")
     return PoseFile(path, keypoints, joints, scores=scores, cameras=None if one else np.full(len(keypoints), -1))

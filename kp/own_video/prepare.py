@@ -118,7 +118,9 @@ def as_prior(pose_file: PoseFile, skeleton: Skeleton, size: int, margin: float) 
     complete = pose_file.complete(skeleton)
     poses = pose_file.keypoints[complete][:, pose_file.order(skeleton)]
     if not len(poses):
-        raise KpError(f"{pose_file.summary(skeleton)}: none has all joints of the skeleton '{skeleton.name}'")
+        raise KpError(
+            f"{pose_file.path}: no pose has all joints of the skeleton '{skeleton.name}' ({pose_file.counts(skeleton)})"
+        )
     low, span = poses.min(1), np.ptp(poses, 1)
     if (span.max(1) == 0).any():
         raise KpError(f"{pose_file.path}: in {(span.max(1) == 0).sum()} poses all joints lie in one point; remove them")

@@ -224,8 +224,9 @@ def regressor_errors(state: State, poses: Poses) -> tuple[float, float]:
     exchange left and right of a whole pose, the better reading counts.
     """
     model, true = state.model, poses.keypoints
+    weights = next(state.first_regressor.parameters())
     with evaluating(state.first_regressor):
-        parts = [state.first_regressor(model.draw(p.to(state.device))).cpu() for p in true.split(64)]
+        parts = [state.first_regressor(model.draw(p.to(weights))).to(p) for p in true.split(64)]
     read = torch.cat(parts)
     if model.config.method.flip_tolerant:
         read = resolve_flips(read, true, model.skeleton)

@@ -37,8 +37,8 @@ def test_truncated_video(own):
     with pytest.raises(
         KpError,
         match=(
-            rf"^{re.escape(str(path))}: not a readable video after 0 frames \(.*\); it may be cut short: copy or "
-            r"convert it again$"
+            rf"^{re.escape(str(path))}: cannot be opened as a video \(.*\); if it is one, its beginning, end or index "
+            r"is missing: copy or convert it again$"
         ),
     ):
         read_video(path)
@@ -59,7 +59,7 @@ def test_video_without_its_last_frames(tmp_path):
 def test_video_that_is_a_text_file(tmp_path):
     path = tmp_path / "a.mp4"
     path.write_text("no video")
-    with pytest.raises(KpError, match=re.escape(f"{path}: not a readable video")):
+    with pytest.raises(KpError, match=re.escape(f"{path}: cannot be opened as a video")):
         read_video(path)
 
 
@@ -88,9 +88,7 @@ def test_missing_and_damaged_image(tmp_path):
     path.write_text("no image")
     with pytest.raises(
         KpError,
-        match=re.escape(
-            f"{path}: neither a readable image nor a video (mp4, m4v, mov, avi, mkv, webm): convert it first"
-        ),
+        match=re.escape(f"{path}: not a readable image; copy it again, or convert it"),
     ):
         read_image(path)
 

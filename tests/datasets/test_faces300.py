@@ -227,8 +227,8 @@ def test_damaged_video(videos):
     with pytest.raises(
         KpError,
         match=(
-            rf"^{re.escape(str(path))}: not a readable video after 0 frames \(.*\); it may be cut short: copy or "
-            r"convert it again$"
+            rf"^{re.escape(str(path))}: cannot be opened as a video \(.*\); if it is one, its beginning, end or index "
+            r"is missing: copy or convert it again$"
         ),
     ):
         load_300vw(videos, 16, progress=False)

@@ -242,7 +242,7 @@ def test_mask_of_noughts_and_ones(damaged):
 def test_image_cut_short(damaged, kind, file):
     path = damaged / "S5" / kind / "Posing 1.54138969" / file
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with raises(f"{path}: neither a readable image nor a video (mp4, m4v, mov, avi, mkv, webm): convert it first"):
+    with raises(f"{path}: not a readable image; copy it again, or convert it"):
         load(damaged)
 
 

@@ -170,7 +170,12 @@ def test_joints_are_sorted_and_incomplete_poses_left_out():
         PoseFile(Path("a"), poses, ("left_wing", "tail", "right_wing"), cameras=np.array([-1, -1])), ARROW, 64, 1.25
     )
     assert len(found) == 1 and found[0, 0, 0] < found[0, 1, 0] < found[0, 2, 0]
-    with pytest.raises(KpError, match=re.escape("1 poses read, 1 without left_wing, 0 used;")):
+    with pytest.raises(
+        KpError,
+        match=re.escape(
+            "a: no pose has all joints of the skeleton 'arrow' (1 poses read, 1 without left_wing, 0 used)"
+        ),
+    ):
         as_prior(PoseFile(Path("a"), poses[1:], ("left_wing", "tail", "right_wing")), ARROW, 64, 1.25)
     with pytest.raises(KpError, match="in 1 poses all joints lie in one point; remove them"):
         as_prior(PoseFile(Path("a"), np.ones((1, 3, 2)), ARROW.joints), ARROW, 64, 1.25)

@@ -22,6 +22,9 @@ def test_notebook_ran_without_error_and_left_numbers_and_figures(name):
     assert all(c.execution_count for c in cells if c.cell_type == "code")
     assert "provenance" in json.loads((SMOKE / name / "numbers.json").read_text())
     assert list((SMOKE / name).glob("*.png"))
+    for cell in cells:
+        if "alt" in cell.metadata.get("mystnb", {}).get("image", {}) and not cell.source.startswith("if "):
+            assert any("image/png" in o.get("data", {}) for o in cell.outputs), f"no picture of: {cell.source[:80]}"
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

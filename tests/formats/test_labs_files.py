@@ -300,3 +300,20 @@ def test_dialects_of_bvh(name):
 
 def test_tables_that_older_pandas_open():
     assert len(read_pose_file(CASES / "dlc_h5_for_older_pandas/kp.dlc.h5", 0.0).keypoints) > 0
+
+
+def test_sleap_finds_the_film_after_a_move(tmp_path, tiny):
+    """Film and predictions go to another folder together."""
+    import shutil
+
+    sio = pytest.importorskip("sleap_io")
+    from kp.formats.track import Track
+
+    (tmp_path / "there").mkdir()
+    shutil.copy(tiny / "videos/test/000.mp4", tmp_path / "film.mp4")
+    points = np.ones((8, 17, 2))
+    Track(tmp_path / "film.mp4", (48, 48), 20.0, BODY, points, np.ones((8, 17)), []).save(tmp_path / "film.slp")
+    for name in ("film.mp4", "film.slp"):
+        shutil.move(tmp_path / name, tmp_path / "there" / name)
+    video = sio.load_slp(str(tmp_path / "there/film.slp")).video
+    assert Path(video.filename) == tmp_path / "there/film.mp4" and video.exists()

@@ -21,7 +21,7 @@ def read_csv_rows(path: Path, rows: list[list[str]], comma: bool) -> PoseFile:
     head = {row[0].lower(): row for row in rows if row[0].lower() in HEADS}
     if "bodyparts" not in head or "coords" not in head:
         raise KpError(
-            f"{path}: the first line is DeepLabCut's, but 'bodyparts' or 'coords' is missing; export it again"
+            f"{path}: begins as DeepLabCut's tables, but has no line 'bodyparts' or 'coords'; export it again"
         )
     width = len(head["coords"])
     first = next((i for i, what in enumerate(head["coords"]) if what in ("x", "y", "z")), width)

@@ -63,7 +63,7 @@ def _read_npz(path: Path) -> PoseFile:
 def _read_csv(path: Path) -> PoseFile:
     rows, comma = read_rows(path)
     first = [cell.lower() for cell in rows[0]] if rows else []
-    if first[:1] == ["scorer"]:
+    if first and first[0] in deeplabcut.HEADS:
         return deeplabcut.read_csv_rows(path, rows, comma)
     if first[:2] == ["track", "frame_idx"]:
         return read_sleap(path)

@@ -120,7 +120,8 @@ def open_fit(settings: Fit, out: Path) -> None:
             before = json.loads(path.read_text())
         except ValueError as error:
             raise KpError(f"{path}: not readable; delete {out} or choose another --out") from error
-        changed = [name for name in record if before.get(name, record[name]) != record[name]]
+        asked = {name: value for name, value in record.items() if value is not None}  # None fits whatever was chosen
+        changed = [name for name in asked if before.get(name, asked[name]) != asked[name]]
         if "films" in changed and (new := sorted(set(films) ^ set(before["films"]))):
             raise KpError(
                 f"{out}: holds a fit of other films (not both have {new[0]}); choose another --out or delete it"

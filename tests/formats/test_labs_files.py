@@ -92,6 +92,16 @@ def test_body_parts_that_no_individual_has(tmp_path):
     assert poses.notes == ("left out 'corner', which no individual has", "2 individuals", "1 rows without any joint")
 
 
+def test_a_table_without_its_first_line(tmp_path):
+    """Made by hand, or after a spreadsheet lost the scorer."""
+    (tmp_path / "a.csv").write_text("bodyparts,nose,nose,tail,tail\ncoords,x,y,x,y\n0,10,11,20,21\n")
+    assert read_pose_file(tmp_path / "a.csv").keypoints.tolist() == [[[10, 11], [20, 21]]]
+    (tmp_path / "a.csv").write_text("coords,x,y\n0,10,11\n")
+    refused(
+        tmp_path / "a.csv", "begins as DeepLabCut's tables, but has no line 'bodyparts' or 'coords'; export it again"
+    )
+
+
 def test_names_that_stand_there_twice(tmp_path):
     refused(CASES / "duplicated_bodypart/dup.csv", "body part 'nose' stands there twice; rename one, or remove it")
     (tmp_path / "a.csv").write_text("frame,joint,x,y\n0,a,10,10\n0,b,20,20\n0,a,30,30\n")

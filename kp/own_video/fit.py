@@ -114,6 +114,7 @@ def open_fit(settings: Fit, out: Path) -> None:
     """
     films = [str(path) for path in find_videos(list(settings.videos))]
     record = json.loads(json.dumps(asdict(settings), default=str)) | {"films": films}
+    del record["check"]  # says whether to begin, and changes no result
     path = out / "fit.json"
     if path.is_file():
         try:

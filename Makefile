@@ -61,7 +61,6 @@ plain: ## the book of `make smoke` by plain, current Sphinx in an environment of
 	rm -rf _build/plain && mkdir -p _build/plain/source/data
 	cp -r book kp _config.yml _toc.yml CHANGELOG.md _build/plain/source
 	cp -r data/pictures data/runs data/README.md _build/plain/source/data
-	mkdir -p _build/plain/source/tests && cp -r tests/cases _build/plain/source/tests/cases
 	cp -r results/smoke _build/plain/source/results
 	cd _build/plain/source && PYTHONPATH=. ../../../.venv/plain/bin/sphinx-build -c book/plain -W -n --keep-going . ../html
 

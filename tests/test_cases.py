@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-with open(ROOT / "tests/cases/table.csv", newline="") as file:
+with open(ROOT / "book/files.csv", newline="") as file:
     ROWS = list(csv.DictReader(file))
 
 

@@ -51,15 +51,13 @@ def is_picture(path: Path) -> bool:
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures of a folder in the order of the numbers in their names: img2.png comes before img10.png."""
     inside = [p for p in folder.iterdir() if is_picture(p) and not p.name.startswith(".")]
-    return sorted(inside, key=lambda p: [int(s) if s.isdigit() else s.lower() for s in re.split(r"(\d+)", p.name)])
+    return sorted(inside, key=lambda p: [int(s) if s.isdecimal() else s.lower() for s in re.split(r"(\d+)", p.name)])
 
 
 def picture_header(path: Path) -> Header:
     """What a picture, a stack or a folder of pictures says of itself. KpError names what cannot be read."""
     if path.is_dir():
-        pictures = pictures_in(path)
-        if not pictures:
-            raise KpError(f"{path}: holds no pictures; give a video, or a folder of pictures")
+        pictures = _some_pictures(path)
         return Header(len(pictures), picture_header(pictures[0]).size, STILL)
     with _open_picture(path) as image:
         height, width = _as_rgb(image, path, 0).shape[:2]
@@ -67,25 +65,42 @@ def picture_header(path: Path) -> Header:
 
 
 def read_folder(folder: Path) -> Iterator[Frame]:
-    size = None
-    for number, path in enumerate(pictures_in(folder)):
-        pixels = next(read_pictures(path)).pixels
+    """The pictures of a folder as the frames of a film. KpError if there are none, or if they differ in size."""
+    pictures, size = _some_pictures(folder), None
+    largest = max(map(_largest, pictures))  # one depth for the whole folder
+    for number, path in enumerate(pictures):
+        pixels = next(read_pictures(path, largest)).pixels
         if size not in (None, pixels.shape):
             raise KpError(f"{folder}: its pictures differ in size from {path.name} on; to read them singly, name each")
         size = pixels.shape
         yield Frame(pixels, float(number / STILL))
-    if size is None:
+
+
+def _some_pictures(folder: Path) -> list[Path]:
+    pictures = pictures_in(folder)
+    if not pictures:
         raise KpError(f"{folder}: holds no pictures; give a video, or a folder of pictures")
+    return pictures
 
 
-def read_pictures(path: Path) -> Iterator[Frame]:
+def read_pictures(path: Path, largest: int = 0) -> Iterator[Frame]:
+    """The picture of a file, or the pages of a stack or a GIF. KpError if it cannot be read.
+
+    largest: the greatest value of the 16-bit pictures that belong to it; its own counts too.
+    """
+    largest = max(largest, _largest(path))  # one depth for a whole stack
     with _open_picture(path) as image:
-        rate, largest = _picture_rate(image), 0
-        count = getattr(image, "n_frames", 1)
-        if image.mode.startswith("I"):  # one depth for a whole stack
-            largest = max(int(np.asarray(_page(image, number, path)).max()) for number in range(count))
-        for number in range(count):
+        rate = _picture_rate(image)
+        for number in range(getattr(image, "n_frames", 1)):
             yield Frame(_as_rgb(_page(image, number, path), path, largest), float(number / rate))
+
+
+def _largest(path: Path) -> int:
+    """The greatest value of a 16-bit file, which tells how many bits its camera has; 0 for any other."""
+    with _open_picture(path) as image:
+        if not image.mode.startswith("I"):
+            return 0
+        return max(int(np.asarray(_page(image, page, path)).max()) for page in range(getattr(image, "n_frames", 1)))
 
 
 def _open_picture(path: Path) -> Image.Image:
@@ -108,7 +123,7 @@ def _page(image: Image.Image, number: int, path: Path) -> Image.Image:
 def _as_rgb(image: Image.Image, path: Path, largest: int) -> UInt8[np.ndarray, "h w 3"]:
     """RGB in 8 bits, upright.
 
-    largest: the greatest value of a 16-bit file, which tells how many bits its camera has.
+    largest: the greatest value of the 16-bit pictures that belong together.
     """
     upright = ImageOps.exif_transpose(_page(image, image.tell(), path))
     if upright.mode == "F":

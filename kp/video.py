@@ -200,8 +200,8 @@ def _count_packets(path: Path) -> int:
     """The frames that are there, dropped ones included, without decoding them."""
     with _open_film(path) as container:
         stream = container.streams.video[0]
-        seen = [(packet.pts, packet.size) for packet in container.demux(stream) if packet.dts is not None]
-        return max(len(seen), 1 + max((pts for pts, _ in seen if pts is not None), default=0))
+        numbers = [packet.pts for packet in container.demux(stream) if packet.dts is not None]
+        return max(len(numbers), 1 + max((number for number in numbers if number is not None), default=0))
 
 
 def _is_whole(path: Path) -> bool:

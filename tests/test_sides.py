@@ -18,7 +18,13 @@ from kp.sides import find_mirror_pairs, split_side, unpaired
         ("leftear", "rightear"), ("earleft", "earright"), ("ear (left)", "ear (right)"), ("LEFT_EYE", "RIGHT_EYE"),
         ("Knie links", "Knie rechts"), ("oeil_gauche", "oeil_droite"), ("oeil_g", "oeil_d"), ("Ohr_li", "Ohr_re"),
         ("oreja_izq", "oreja_der"), ("orecchio_sx", "orecchio_dx"), ("hindlegLt2", "hindlegRt2"),
-        ("lEye", "rEye"), ("eye-l-1", "eye-r-1"), ("left_eye_l", "right_eye_l"),
+        ("LF", "RF"), ("LR", "RR"), ("FL", "FR"), ("HL", "HR"), ("RL", "RR"), ("FL_paw", "FR_paw"), ("flpaw", "frpaw"),
+        ("FLpaw", "FRpaw"), ("paw_HL", "paw_HR"), ("frontLpaw", "frontRpaw"), ("oeil_gauche", "oeil_droit"),
+        ("frontleftpaw", "frontrightpaw"), ("FRONTLEFTPAW", "FRONTRIGHTPAW"), ("左目", "右目"),
+        ("левый глаз", "правый глаз"),
+        ("vänster_öga", "höger_öga"), ("venstre øye", "høyre øye"), ("lewa_reka", "prawa_reka"), ("왼눈", "오른눈"),
+        ("Left_ear", "right_ear"), ("L_ear", "r_ear"), ("lEye", "rEye"), ("eye-l-1", "eye-r-1"),
+        ("left_eye_l", "right_eye_l"),
     ],
 )  # fmt: skip
 def test_pairs(left, right):
@@ -33,6 +39,9 @@ def test_pairs(left, right):
         [f"point_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"],
         ["L1", "L2", "L3", "T1", "S1"],  # vertebrae
         ["rear", "ear", "left"],
+        ["light", "right", "nose"],
+        ["lump", "rump", "tail"],
+        ["flank", "front", "hip"],
     ],
 )
 def test_no_pairs(joints):
@@ -43,6 +52,9 @@ def test_a_word_counts_before_a_letter_and_no_joint_is_in_two_pairs():
     """Of a fly: wingL and wingR are a pair, as are left and right; L1 to R3 are legs."""
     joints = ["left_l", "left_r", "right_l", "right_r", "middle_l", "middle_r"]
     assert find_mirror_pairs(joints) == (("left_l", "right_l"), ("left_r", "right_r"), ("middle_l", "middle_r"))
+    feet = ["LF", "RF", "LR", "RR"]
+    assert find_mirror_pairs(feet) == (("LF", "RF"), ("LR", "RR"))
+    assert find_mirror_pairs(["FL", "FR", "RL", "RR"]) == (("FL", "FR"), ("RL", "RR"))
     legs = [f"{side}{i}" for side in "LR" for i in (1, 2, 3)]
     assert find_mirror_pairs(legs) == (("L1", "R1"), ("L2", "R2"), ("L3", "R3"))
 
@@ -60,6 +72,8 @@ def test_what_a_name_says_by_itself(joint, side, rest):
 
 
 def test_unpaired():
+    assert unpaired(["frontleftpaw", "nose", "cleft", "bright"], ()) == ["frontleftpaw"]
+    assert unpaired(["light", "right"], ()) == ["right"]
     assert unpaired(["nose", "left_ear", "right_ear", "right_paw"], (("left_ear", "right_ear"),)) == ["right_paw"]
     assert unpaired(["nose", "ear_l", "tail"], ()) == ["ear_l"]
     assert unpaired([f"point_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"], ()) == []

@@ -179,6 +179,13 @@ def test_files_without_pictures_are_told_apart(name, message):
         read_header(path)
 
 
+def test_a_folder_of_sixteen_bits_has_one_depth(tmp_path):
+    """A dark picture of a camera with 12 bits stays dark, and numbers that are no decimal digits are parts of names."""
+    for name, grey in (("1²3.png", 200), ("2.png", 4000)):
+        Image.fromarray(np.full((20, 30), grey, np.uint16)).save(tmp_path / name)
+    assert [frame.pixels.max() for frame in read_frames(tmp_path)] == [200 >> 4, 4000 >> 4]
+
+
 def test_twelve_bits_in_sixteen_are_shown_in_eight():
     raw = np.asarray(Image.open(CASES / "sixteen_bit/camera12bit.png"))
     assert raw.max() > 255 and raw.max() < 4096

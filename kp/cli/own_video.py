@@ -47,10 +47,10 @@ def check(
     pose_file, topology = open_poses(find_poses(poses), skeleton, min_likelihood)
     footage = [look_through(path, subject.crop, track, every) for path, track in zip(films, boxes, strict=True)]
     located = subject.crop == "subject" or bool(subject.boxes)
-    for film, name in name_results(films).items() if subject.save_boxes else ():
-        track = next(f.track for f in footage if f.path == film)
-        if track is not None:
-            track.save(subject.save_boxes / f"{name}.csv")
+    names = name_results(films)
+    for film in footage:
+        if subject.save_boxes and film.track:
+            film.track.save(subject.save_boxes / f"{names[film.path]}.csv")
     advice = advise(footage, pose_file, topology, size, located)
     write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print("\n".join(as_table(footage, located)))

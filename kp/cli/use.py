@@ -54,6 +54,9 @@ def predict(
     targets = [out / f"{name}{ending}" for name in names.values() for ending in endings]
     if {t.resolve() for t in targets} & {p.resolve() for p in names}:
         raise KpError(f"{out}: a result would take the place of an input; choose another folder with --out")
+    if len(set(targets)) < len(targets):
+        twice = next(t for t in targets if targets.count(t) > 1)
+        raise KpError(f"{twice}: two inputs would have their results there; rename one, or predict one after the other")
     boxes, mask_files = subject.box_tracks(len(names)), one_each("masks", masks, len(names))
     predictor = load(run)
     make_folder(out)

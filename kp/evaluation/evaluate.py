@@ -20,7 +20,6 @@ from kp.evaluation.truth import Truth, activity_table, load_300vw_truth, load_hu
 from kp.geometry import joint_errors
 from kp.inference.predictor import Prediction, Predictor
 from kp.inference.published import load
-from kp.method.networks import evaluating
 from kp.skeletons import find_skeleton
 
 EVERY = 4  # frames between evaluated ones: neighbours are nearly equal
@@ -122,7 +121,4 @@ def activities(predictor: Predictor, split: str = "test") -> dict[str, dict[str,
 
 def regressor_floor(predictor: Predictor, keypoints: Float[Tensor, "n k 2"]) -> float:
     """Error of the pre-trained η on perfect drawings β(p), % of the image size: expect no prediction below it."""
-    with torch.no_grad(), evaluating(predictor.first_regressor):
-        drawings = (predictor.model.draw(p).to(predictor.device) for p in keypoints.split(64))
-        read = torch.cat([predictor.first_regressor(y).cpu() for y in drawings])
-    return joint_errors(read, keypoints).mean().item()
+    return joint_errors(predictor.reread(keypoints), keypoints).mean().item()

@@ -9,7 +9,9 @@ import numpy as np
 
 from kp.errors import KpError
 from kp.formats.poses import PoseFile, number_of
+from kp.sides import find_mirror_pairs
 
+Pair = tuple[str, str]
 PAIRS = ("mirror_pairs", "symmetry", "symmetries", "flip_pairs")  # what tools call them; COCO itself has none
 
 
@@ -23,11 +25,16 @@ def read_coco(path: Path) -> PoseFile:
         raise KpError(
             f"{path}: a list of COCO results, which names no joints; give the file of annotations, with categories"
         )
-    categories = {c["id"]: c for c in content["categories"] if c.get("keypoints")}
+    if isinstance(content, dict) and "people" in content:
+        raise KpError(f"{path}: OpenPose's file of one picture, which names no joints; write a table or COCO's file")
+    lacking = next((name for name in ("categories", "annotations") if name not in content), None)
+    if lacking:
+        raise KpError(f"{path}: has no '{lacking}', so it is no COCO file of annotations; export it as COCO keypoints")
+    categories = {str(c["id"]): c for c in content["categories"] if c.get("keypoints")}
     if not categories:
         raise KpError(f"{path}: no category has keypoints; COCO's person_keypoints files do")
-    annotations = [a for a in content["annotations"] if a.get("keypoints") and a["category_id"] in categories]
-    counts = Counter(a["category_id"] for a in annotations)
+    annotations = [a for a in content["annotations"] if a.get("keypoints") and str(a["category_id"]) in categories]
+    counts = Counter(str(a["category_id"]) for a in annotations)
     if len(counts) > 1:
         each = ", ".join(f"{counts[i]} of '{categories[i].get('name', i)}'" for i in counts)
         raise KpError(f"{path}: holds poses of several categories ({each}); keep the annotations of one")
@@ -36,7 +43,9 @@ def read_coco(path: Path) -> PoseFile:
     values = np.array([a["keypoints"] for a in annotations], float).reshape(len(annotations), len(joints), 3)
     marked = values[..., 2:] > 0
     scores = _scores(annotations, values)
-    films = {image["id"]: str(image.get("video", image.get("video_id", ""))) for image in content.get("images", [])}
+    films = {
+        str(image["id"]): str(image.get("video", image.get("video_id", ""))) for image in content.get("images", [])
+    }
     return PoseFile(
         path,
         np.where(marked, values[..., :2], np.nan),
@@ -44,7 +53,7 @@ def read_coco(path: Path) -> PoseFile:
         _edges(category, joints, path),
         _mirror_pairs(category, joints, path),
         scores,
-        number_of([films.get(a.get("image_id"), "") for a in annotations]),
+        number_of([films.get(str(a.get("image_id")), "") for a in annotations]),
     )
 
 
@@ -61,21 +70,48 @@ def _scores(annotations: list[dict], values: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _edges(category: dict[str, Any], joints: tuple[str, ...], path: Path) -> tuple[tuple[str, str], ...]:
-    """Edges by name. COCO counts joints from 1; where one is number 0, all count from 0."""
-    pairs = category.get("skeleton") or []
-    numbers = [end for pair in pairs for end in pair if not isinstance(end, str)]
-    first = 0 if 0 in numbers else 1
-    wrong = [end for end in numbers if not (isinstance(end, int) and first <= end < first + len(joints))]
-    wrong += [end for pair in pairs for end in pair if isinstance(end, str) and end not in joints]
-    if wrong:
-        raise KpError(f"{path}: an edge ends at joint {wrong[0]!r}, but there are {len(joints)}; correct 'skeleton'")
-    return tuple(tuple(end if isinstance(end, str) else joints[end - first] for end in pair) for pair in pairs)
+def _edges(category: dict[str, Any], joints: tuple[str, ...], path: Path) -> tuple[Pair, ...]:
+    """Edges by name. COCO counts joints from 1, some tools from 0: where numbers allow both, what makes the skeleton
+    equal to its mirror image counts, else COCO's way.
+    """
+    found = _by_name(category.get("skeleton") or [], joints, path, "skeleton")
+    pairs = dict(find_mirror_pairs(joints))
+    other = pairs | {right: left for left, right in pairs.items()}
+
+    def mirrored(edges: tuple[Pair, ...]) -> bool:
+        return {frozenset(other.get(end, end) for end in edge) for edge in edges} == set(map(frozenset, edges))
+
+    return next((edges for edges in found if pairs and mirrored(edges)), found[0])
 
 
-def _mirror_pairs(category: dict[str, Any], joints: tuple[str, ...], path: Path) -> tuple[tuple[str, str], ...] | None:
-    """Pairs that a category declares, by name or by number; None if it declares none."""
-    pairs = next((category[name] for name in PAIRS if category.get(name)), None)
-    if pairs is None:
+def _mirror_pairs(category: dict[str, Any], joints: tuple[str, ...], path: Path) -> tuple[Pair, ...] | None:
+    """Pairs that a category declares, by name or by number; None if it declares none. KpError if it cannot be known
+    whether the numbers count from 0 or from 1.
+    """
+    name = next((name for name in PAIRS if category.get(name)), None)
+    if name is None:
         return None
-    return _edges({"skeleton": pairs}, joints, path)
+    found = _by_name(category[name], joints, path, name)
+    named = set(map(frozenset, find_mirror_pairs(joints)))
+    agreeing = [pairs for pairs in found if set(map(frozenset, pairs)) <= named]
+    if len(found) == 1 or agreeing:
+        return (agreeing or found)[0]
+    raise KpError(
+        f"{path}: the numbers in '{name}' may count from 0 or from 1, and neither fits the names of the joints; write "
+        "the names"
+    )
+
+
+def _by_name(pairs: list[Any], joints: tuple[str, ...], path: Path, field: str) -> list[tuple[Pair, ...]]:
+    """Pairs of joints, by name or by number, as pairs of names: with numbers from 1, and with numbers from 0, as far
+    as they allow that. KpError if they allow neither.
+    """
+    ends = [end for pair in pairs for end in pair]
+    if any(len(pair) != 2 for pair in pairs):
+        raise KpError(f"{path}: '{field}' must hold pairs of joints; correct it")
+    ways = [dict(enumerate(joints, first)) | {joint: joint for joint in joints} for first in (1, 0)]
+    fitting = [way for way in ways if all(end in way for end in ends)]
+    if not fitting:
+        wrong = next((end for end in ends if not any(end in way for way in ways)), max(ends, key=str))
+        raise KpError(f"{path}: '{field}' names joint {wrong!r}, but there are {len(joints)}; correct it")
+    return list(dict.fromkeys(tuple((way[a], way[b]) for a, b in pairs) for way in fitting))

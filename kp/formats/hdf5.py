@@ -20,7 +20,10 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _plain(attribute):
-    return _PlainUnpickler(io.BytesIO(bytes(attribute))).load()
+    try:
+        return _PlainUnpickler(io.BytesIO(bytes(attribute))).load()
+    except (pickle.UnpicklingError, EOFError, ArithmeticError, MemoryError) as error:
+        raise ValueError(f"the names of its columns are damaged: {error}") from error
 
 
 def read_table(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n c"], list[list[str]]]:
@@ -36,30 +39,43 @@ def read_table(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n c
             raise KpError(f"{path}: holds {len(tables)} tables of pandas; DeepLabCut's files hold one")
         table = tables[0]
         if table.attrs["pandas_type"] == b"frame_table":
-            values, names = table["table"]["values_block_0"], _plain(table.attrs["info"])[1]["names"]
-            columns, pictures = _plain(table["table"].attrs["values_block_0_kind"]), []
+            names, columns, values = _plain(table.attrs["info"])[1]["names"], [], []
+            for block in sorted(name for name in table["table"].dtype.names if name.startswith("values_block_")):
+                columns += _plain(table["table"].attrs[f"{block}_kind"])
+                values.append(_numbers(table["table"][block], path))
+            pictures = []
         else:
-            values, levels = table["block0_values"][:], range(int(table.attrs["block0_items_nlevels"]))
-
-            def level(i):
-                return table[f"block0_items_level{i}"]
-
-            names = [bytes(level(i).attrs["name"]).decode() for i in levels]
-            columns = list(zip(*(level(i)[:][table[f"block0_items_label{i}"][:]] for i in levels), strict=True))
+            columns, values = [], []
+            for block in range(int(table.attrs["nblocks"])):
+                levels = [
+                    table[f"block{block}_items_level{i}"]
+                    for i in range(int(table.attrs[f"block{block}_items_nlevels"]))
+                ]
+                names = [bytes(level.attrs["name"]).decode() for level in levels]
+                chosen = [level[:][table[f"block{block}_items_label{i}"][:]] for i, level in enumerate(levels)]
+                columns += zip(*chosen, strict=True)
+                values.append(_numbers(table[f"block{block}_values"][:], path))
             pictures = _pictures(table)
+    values = np.concatenate(values, 1)
 
     def text(value):
         return value.decode() if isinstance(value, bytes) else str(value)
 
     labels = [dict(zip(names, map(text, column), strict=True)) for column in columns]
-    with np.errstate(invalid="ignore"):  # numbers of a damaged kind become NaN
-        values = np.asarray(values, float)
     if values.shape[1:] != (len(labels),):
         raise KpError(
             f"{path}: {len(labels)} columns are named, but the table has {values.shape[1:]}; DeepLabCut's hold numbers "
             "only"
         )
     return labels, values, pictures or [[]] * len(values)
+
+
+def _numbers(values, path: Path) -> Float[np.ndarray, "n c"]:
+    """One of the blocks, one for each kind of number, that pandas divides a table into."""
+    if values.dtype.kind not in "fiu":
+        raise KpError(f"{path}: some of its columns hold {values.dtype} and no numbers; remove them, or export again")
+    with np.errstate(invalid="ignore"):  # numbers of a damaged kind become NaN
+        return np.asarray(values, float)
 
 
 def _pictures(table) -> list[list[str]]:

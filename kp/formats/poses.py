@@ -122,4 +122,4 @@ def checked(poses: PoseFile, pixels: bool = True) -> PoseFile:
 def number_of(names: list[str]) -> Int[np.ndarray, " n"]:
     """A number for each different name, from 0 in the order in which they come; -1 for an empty name."""
     numbers = {name: i for i, name in enumerate(dict.fromkeys(name for name in names if name))}
-    return np.array([numbers.get(name, -1) for name in names])
+    return np.array([numbers.get(name, -1) for name in names], int)

@@ -17,8 +17,9 @@ from kp.formats.bodies import as_body
 from kp.formats.bvh import poses_of
 from kp.formats.coco import read_coco
 from kp.formats.poses import MIN_LIKELIHOOD, PoseFile, checked
+from kp.formats.rows import read_rows
 from kp.formats.sleap import read_sleap
-from kp.formats.tables import read_long, read_rows, read_wide
+from kp.formats.tables import is_long, read_long, read_wide
 from kp.skeletons import BODY, SHIPPED, Skeleton, pairs_by_name
 
 
@@ -61,19 +62,19 @@ def _read_npz(path: Path) -> PoseFile:
 
 
 def _read_csv(path: Path) -> PoseFile:
-    rows, comma = read_rows(path)
-    first = [cell.lower() for cell in rows[0]] if rows else []
+    rows = read_rows(path)
+    first = [cell.lower() for cell in rows.rows[0].cells] if rows.rows else []
     if first and first[0] in deeplabcut.HEADS:
-        return deeplabcut.read_csv_rows(path, rows, comma)
+        return deeplabcut.read_csv_rows(rows)
     if first[:2] == ["track", "frame_idx"]:
         return read_sleap(path)
-    if {"frame", "joint", "x", "y"} <= set(first):
-        return read_long(path, rows, comma)
-    wide = read_wide(path, rows, comma) if rows else None
+    if is_long(first):
+        return read_long(rows)
+    wide = read_wide(rows) if rows.rows else None
     if wide is None:
         raise KpError(
-            f"{path}: first line is {','.join(rows[0][:5]) if rows else 'empty'}; expected frame,joint,x,y or "
-            "DeepLabCut's 'scorer', or columns such as nose_x and nose_y"
+            f"{path}: first line is {','.join(rows.rows[0].cells[:5]) if rows.rows else 'empty'}; expected "
+            "frame,joint,x,y or DeepLabCut's 'scorer', or columns such as nose_x and nose_y"
         )
     return wide
 

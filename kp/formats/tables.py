@@ -1,92 +1,116 @@
-"""Tables of poses as text: kp's own CSV, wide tables, and what spreadsheets make of them.
+"""Tables of poses as text: a line for each joint, as kp writes them, or a line for each pose."""
 
-Spreadsheets add a byte-order mark, separate by semicolons or tabs, write decimal commas, and NA for what is missing.
-"""
-
-import csv
 import re
-from pathlib import Path
 
 import numpy as np
 
 from kp.errors import KpError
-from kp.formats.poses import PoseFile
+from kp.formats.poses import PoseFile, number_of
+from kp.formats.rows import Row, Rows, find_columns, first_of
 
-MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-"}
-WIDE = re.compile(r"(?i)^(?P<joint>.+)[ ._](?P<what>x|y|z|likelihood|score|confidence|visibility|prob)$")
-SCORES = ("likelihood", "score", "confidence", "visibility", "prob")
-
-
-def read_rows(path: Path) -> tuple[list[list[str]], bool]:
-    """(rows of cells without blank lines, whether numbers have decimal commas). KpError if the text is not UTF-8."""
-    try:
-        raw = path.read_bytes()
-        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise KpError(f"{path}: is not text in UTF-8 (byte {error.start}); save it as 'CSV UTF-8'") from error
-    first = text.lstrip().split("\n", 1)[0]
-    separator = max(",;\t", key=first.count)
-    try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=separator)]
-    except csv.Error as error:
-        raise KpError(f"{path}: not a table ({error}); save it again as CSV") from error
-    return [row for row in rows if any(row)], separator != ","
+SCORES = ("likelihood", "score", "confidence", "conf", "probability", "prob", "certainty", "visibility", "p", "c", "v")
+FILMS = ("video", "film", "movie", "camera", "cam", "view", "file", "filename", "video_name", "session")
+SUBJECTS = (
+    "individual", "individuals", "animal", "animal_id", "subject", "person", "person_id", "track", "track_id",
+    "instance", "id", "identity",
+)  # fmt: skip
+OTHERS = {"", "frame", "frame_idx", "frame_number", "index", "time", "seconds", "timestamp", "seen", "scorer"}
+WIDE = re.compile(rf"(?i)^(?P<joint>.+)[ ._-](?P<what>x|y|z|{'|'.join(SCORES)})$")
+IN_SPACE = "holds points in space (x, y, z); kp takes poses as a camera sees them: give x and y"
 
 
-def number(cell: str, comma: bool, path: Path, line: int) -> float:
-    """The number in a cell, NaN where it says that there is none. KpError names the line."""
-    if cell.lower() in MISSING:
-        return float("nan")
-    try:
-        return float(cell.replace(",", ".") if comma else cell)
-    except ValueError as error:
-        raise KpError(f"{path}: line {line}: '{cell[:40]}' is no number; correct it or leave it empty") from error
+def is_long(names: list[str]) -> bool:
+    """Whether a table's first line, in lower case, is that of a table with a line for each joint."""
+    return {"frame", "joint", "x", "y"} <= set(names)
 
 
-def read_long(path: Path, rows: list[list[str]], comma: bool) -> PoseFile:
-    """kp's own table: a line a joint and frame, with the columns frame, joint, x, y and, if there is one,
-    confidence.
+def read_long(rows: Rows) -> PoseFile:
+    """kp's own table, a line for each joint of a frame, with the columns frame, joint, x, y and, if there are any, one
+    with scores. Columns that name a film or a subject tell poses apart.
     """
-    places = {name.lower(): i for i, name in enumerate(rows[0])}
-    frame, joint, x, y = (places[name] for name in ("frame", "joint", "x", "y"))
-    sure = next((places[name] for name in SCORES if name in places), None)
-    for line, row in enumerate(rows[1:], 2):
-        if len(row) < len(rows[0]):
-            raise KpError(f"{path}: line {line} has {len(row)} cells, the first one {len(rows[0])}; write it again")
-    joints = tuple(dict.fromkeys(row[joint] for row in rows[1:]))
-    frames = {f: i for i, f in enumerate(dict.fromkeys(row[frame] for row in rows[1:]))}
+    places = find_columns(rows)
+    if "z" in places:
+        raise KpError(f"{rows.path}: {IN_SPACE}")
+    joint, x, y = (places[name] for name in ("joint", "x", "y"))
+    sure, film, subject = (first_of(places, names) for names in (SCORES, FILMS, SUBJECTS))
+    table = list(rows.below())
+
+    def pose(row: Row) -> tuple[str, str, str | float]:
+        cells = [row.cells[i] if i is not None else "" for i in (film, subject)]
+        return cells[0], cells[1], _frame(row.cells[places["frame"]])
+
+    poses = {key: i for i, key in enumerate(dict.fromkeys(map(pose, table)))}
+    joints = tuple(dict.fromkeys(row.cells[joint] for row in table))
     column = {name: i for i, name in enumerate(joints)}
-    values = np.full((len(frames), len(joints), 3), np.nan)
-    seen = set()
-    for line, row in enumerate(rows[1:], 2):
-        place = frames[row[frame]], column[row[joint]]
-        if place in seen:
+    values = np.full((len(poses), len(joints), 3), np.nan)
+    taken = set()
+    for row in table:
+        place = poses[pose(row)], column[row.cells[joint]]
+        if place in taken:
             raise KpError(
-                f"{path}: line {line} is the second for joint '{row[joint]}' of frame {row[frame]}; one subject a file"
+                f"{rows.path}: line {row.line} is the second for joint '{row.cells[joint]}' of frame "
+                f"{row.cells[places['frame']]}; name subjects in a column 'individual', films in a column 'video'"
             )
-        seen.add(place)
-        cells = (row[x], row[y], row[sure] if sure is not None else "")
-        values[place] = [number(cell, comma, path, line) for cell in cells]
-    return PoseFile(path, values[..., :2], joints, scores=values[..., 2] if sure is not None else None)
+        taken.add(place)
+        cells = (row.cells[x], row.cells[y], row.cells[sure] if sure is not None else "")
+        values[place] = [rows.number(cell, row.line) for cell in cells]
+    individuals = len({name for _, name, _ in poses})
+    known = {i for i in (joint, x, y, sure, film, subject) if i is not None}
+    notes = (f"{individuals} individuals",) if individuals > 1 else ()
+    return PoseFile(
+        rows.path,
+        values[..., :2],
+        joints,
+        scores=values[..., 2] if sure is not None else None,
+        cameras=number_of([film or "one" for film, _, _ in poses]),
+        notes=notes + _left_out([name for name, i in places.items() if i not in known]),
+    )
 
 
-def read_wide(path: Path, rows: list[list[str]], comma: bool) -> PoseFile | None:
-    """A table with a line a frame and columns such as nose_x, nose_y, nose_likelihood; None if it is no such table."""
+def _frame(cell: str) -> str | float:
+    """A frame's number, so that 7 and 7.0 are one frame; a name stays a name."""
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+def read_wide(rows: Rows) -> PoseFile | None:
+    """A table with a line for each pose and columns such as nose_x, nose_y, nose_likelihood; None if it is no such
+    table. A column that names a film says which poses can be compared in size.
+    """
     columns: dict[str, dict[str, int]] = {}
-    for i, name in enumerate(rows[0]):
+    places, header = find_columns(rows), rows.rows[0].cells
+    for i, name in enumerate(header):
         if match := WIDE.match(name):
             what = "score" if match["what"].lower() in SCORES else match["what"].lower()
             if what in columns.setdefault(match["joint"], {}):
-                raise KpError(f"{path}: column '{name}' stands there twice; remove one")
+                raise KpError(f"{rows.path}: column '{name}' says what another one says; remove one")
             columns[match["joint"]][what] = i
-    joints = tuple(joint for joint, places in columns.items() if {"x", "y"} <= set(places))
+    joints = tuple(joint for joint, cells in columns.items() if {"x", "y"} <= set(cells))
     if len(joints) < 2:
         return None
     if any("z" in columns[joint] for joint in joints):
-        raise KpError(f"{path}: holds points in space (x, y, z); kp takes poses as a camera sees them: give x and y")
-    values = np.full((len(rows) - 1, len(joints), 3), np.nan)
-    for t, row in enumerate(rows[1:]):
+        raise KpError(f"{rows.path}: {IN_SPACE}")
+    table, film = list(rows.below()), first_of(places, FILMS)
+    values = np.full((len(table), len(joints), 3), np.nan)
+    for t, row in enumerate(table):
         for k, joint in enumerate(joints):
             for what, i in columns[joint].items():
-                values[t, k, "xyscore".index(what[0])] = number(row[i] if i < len(row) else "", comma, path, t + 2)
-    return PoseFile(path, values[..., :2], joints, scores=values[..., 2])
+                values[t, k, "xyscore".index(what[0])] = rows.number(row.cells[i], row.line)
+    known = {i for joint in joints for i in columns[joint].values()} | {film, first_of(places, SUBJECTS)}
+    return PoseFile(
+        rows.path,
+        values[..., :2],
+        joints,
+        scores=values[..., 2],
+        cameras=number_of([row.cells[film] or "one" if film is not None else "one" for row in table]),
+        notes=_left_out([name for i, name in enumerate(header) if i not in known]),
+    )
+
+
+def _left_out(names: list[str]) -> tuple[str, ...]:
+    """A note about columns that are none of those that kp knows."""
+    unknown = [f"'{name}'" for name in names if name.lower() not in OTHERS]
+    more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+    return (f"left out the columns {', '.join(unknown[:3])}{more}",) if unknown else ()

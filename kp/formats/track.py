@@ -215,7 +215,7 @@ def write_glimpses(track: Track, path: Path) -> None:
 
 WRITERS = {
     ".dlc.csv": write_deeplabcut_csv,
-    "dlc_kp.csv": write_deeplabcut_csv,
+    f"{SCORER.lower()}.csv": write_deeplabcut_csv,
     ".csv": write_csv,
     ".npz": write_npz,
     ".h5": write_deeplabcut_h5,

@@ -16,21 +16,31 @@ def name_results(inputs: list[Path]) -> dict[Path, Path]:
 
     Folders among the inputs are searched, and keep their sub-folders. Where two names are alike, the folders that
     differ are kept too, and then the endings: cam1/trial.mp4 and cam2/trial.mp4 give cam1/trial and cam2/trial. KpError
-    if there is nothing to read.
+    if there is nothing to read, or if a film is named twice.
     """
     names: dict[Path, Path] = {}
     for path in inputs:
-        if path.is_dir():
-            names |= {film: _below(film, path) for film in find_videos([path])}
-        else:
-            names[path] = Path(path.stem)
+        for film in find_videos([path]) if path.is_dir() else [path]:
+            if os.path.abspath(film) in map(os.path.abspath, names):
+                raise KpError(f"{film}: is named twice; name it once")
+            names[film] = _below(film, path) if path.is_dir() else Path(path.stem)
     if not names:
         raise KpError("nothing to predict; name at least one image or video after the run folder")
-    for alike in (_with_folders, _with_ending):
-        count = Counter(names.values())
-        twice = [path for path in names if count[names[path]] > 1]
-        names |= {path: alike(path, names[path], twice) for path in twice}
+    first, level = dict(names), dict.fromkeys(names, 0)
+    while alike := _alike(names):
+        if all(level[path] == 2 for path in alike):
+            raise KpError(f"{alike[0]}: its results would have the name of those of {alike[1]}; rename one of them")
+        level |= {path: min(level[path] + 1, 2) for path in alike}
+        others = [path for path in names if level[path]]
+        longer = {1: _with_folders, 2: _with_ending}
+        names = {path: longer[n](path, others) if n else first[path] for path, n in level.items()}
     return names
+
+
+def _alike(names: dict[Path, Path]) -> list[Path]:
+    """Films whose names differ in capitals at most: some systems take these for one."""
+    count = Counter(str(name).casefold() for name in names.values())
+    return [path for path in names if count[str(names[path]).casefold()] > 1]
 
 
 def _below(film: Path, folder: Path) -> Path:
@@ -38,13 +48,15 @@ def _below(film: Path, folder: Path) -> Path:
     return film.relative_to(folder).with_suffix("") if film != folder else Path(folder.resolve().name)
 
 
-def _with_folders(path: Path, name: Path, others: list[Path]) -> Path:
-    top = os.path.commonpath([other.absolute().parent for other in others])
-    return path.absolute().relative_to(top).parent / name.name
+def _with_folders(path: Path, others: list[Path]) -> Path:
+    """The film's place below the folder that holds all of ``others``."""
+    whole = Path(os.path.abspath(path))  # without ..
+    top = os.path.commonpath([Path(os.path.abspath(other)).parent for other in others])
+    return whole.relative_to(top).with_suffix("")
 
 
-def _with_ending(path: Path, name: Path, _: list[Path]) -> Path:
-    return name.with_name(path.name.replace(".", "_"))
+def _with_ending(path: Path, others: list[Path]) -> Path:
+    return _with_folders(path, others).with_name(path.name.replace(".", "_"))
 
 
 def summary(tracks: dict[Path, Track]) -> list[str]:
@@ -61,6 +73,7 @@ def summary(tracks: dict[Path, Track]) -> list[str]:
 
 
 LITTLE, LONG = 0.8, 2.0  # share of frames in which the subject must be seen; seconds that it may be gone
+RIVALS = 0.2  # share of the frames in which a second thing may move
 SURE, UNSURE = 0.6, 0.35  # mean confidence
 
 
@@ -73,7 +86,7 @@ def verdict(track: Track) -> str:
         faults.append(f"the subject was found in {track.seen.mean():.0%} of the frames only")
     if track.seen is not None and track.longest_gap / track.rate > LONG:
         faults.append(f"it was gone for {track.longest_gap / track.rate:.1f} s")
-    if track.second > 0.2:
+    if track.second > RIVALS:
         faults.append(f"something else moves in {track.second:.0%} of the frames")
     if confidence < UNSURE:
         return "not usable: " + "; ".join([*faults, "most joints are guesses"])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kp.errors import KpError
 from kp.files import atomic_write
+from kp.formats.rows import Rows, find_columns, read_rows
 from kp.geometry import longest_run, resize_pixels
 
 MARGIN = 1.25  # a square's side, in the longer side of the box around the subject
@@ -126,28 +127,38 @@ def read_boxes(path: Path, count: int) -> BoxTrack:
     """
     if not path.is_file():
         raise KpError(f"{path}: no such file; a box track is a CSV with the columns {', '.join(COLUMNS)}")
+    rows = read_rows(path)
+    places = find_columns(rows)
+    lacking = next((name for name in COLUMNS if name not in places), None)
+    if lacking:
+        raise KpError(f"{path}: has no column '{lacking}'; expected: {', '.join(COLUMNS)}")
     boxes: dict[int, list[float]] = {}
     unseen = set()
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
-            try:
-                frame, box = int(row["frame"]), [float(row[name]) for name in COLUMNS[1:]]
-            except KeyError as error:
-                raise KpError(f"{path}: has no column {error}; expected: {', '.join(COLUMNS)}") from error
-            except (TypeError, ValueError) as error:
-                raise KpError(f"{path}: line {number} is not five numbers; expected: {', '.join(COLUMNS)}") from error
-            if not np.isfinite(box).all() or np.abs(box).max() > FAR or min(box[2:]) <= 0:
-                raise KpError(f"{path}: line {number}: a box must have a finite place and a positive size")
-            if frame in boxes or not 0 <= frame < count:
-                raise KpError(
-                    f"{path}: line {number}: frame {frame} is given twice, or is none of the video's {count}; frames "
-                    "count from 0"
-                )
-            boxes[frame] = box
-            unseen |= {frame} if (row.get("seen") or "1").strip().lower() in ("0", "false", "no") else set()
+    for row in rows.below():
+        number, *box = (rows.number(row.cells[places[name]], row.line) for name in COLUMNS)
+        if not np.isfinite(box).all() or np.abs(box).max() > FAR or min(box[2:]) <= 0:
+            raise KpError(f"{path}: line {row.line}: a box must have a finite place and a positive size")
+        if number in boxes or number not in range(count):
+            raise KpError(
+                f"{path}: line {row.line}: frame {row.cells[places['frame']]} is given twice, or is none of the "
+                f"video's {count}; frames count from 0"
+            )
+        boxes[int(number)] = box
+        if "seen" in places and not _is_true(rows, row.cells[places["seen"]], row.line):
+            unseen.add(int(number))
     if not boxes:
         raise KpError(f"{path}: holds no box; expected a line a frame: {', '.join(COLUMNS)}")
     known = sorted(boxes)
     values = np.array([boxes[frame] for frame in known])
     whole = np.stack([np.interp(np.arange(count), known, column) for column in values.T], 1)
     return BoxTrack(whole, np.array([t not in unseen for t in range(count)]))
+
+
+def _is_true(rows: Rows, cell: str, line: int) -> bool:
+    """Whether a cell says yes; an empty one does. KpError if it says neither."""
+    if cell.lower() in ("true", "yes", "false", "no"):
+        return cell.lower() in ("true", "yes")
+    number = rows.number(cell, line)
+    if number not in (0, 1) and not np.isnan(number):
+        raise KpError(f"{rows.path}: line {line}: 'seen' is {cell}; it must be 1 or 0")
+    return number != 0

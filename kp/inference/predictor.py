@@ -87,15 +87,15 @@ class Predictor:
             return self.model.decoder(skeleton.to(self.device), other.to(self.device)).cpu()
 
     def mirrored(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
-        """Keypoints (x, y) in [-1, 1] of the mirror images, mirrored back: left and right exchanged."""
-        return self(images.flip(3)).keypoints[:, self.skeleton.flip] * torch.tensor([-1.0, 1.0])
-
-    def mirrored_mean(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
-        """Keypoints (x, y) in [-1, 1], the mean of those of each image and of its mirror image. A skeleton without
-        mirror pairs is not mirrored.
+        """Keypoints (x, y) in [-1, 1] of the mirror images, mirrored back: left and right exchanged. A skeleton without
+        mirror pairs is not mirrored: those of the images.
         """
         if not self.skeleton.mirror_pairs:
             return self(images).keypoints
+        return self(images.flip(3)).keypoints[:, self.skeleton.flip] * torch.tensor([-1.0, 1.0])
+
+    def mirrored_mean(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
+        """Keypoints (x, y) in [-1, 1], the mean of those of each image and of its mirror image (:meth:`mirrored`)."""
         return (self(images).keypoints + self.mirrored(images)) / 2
 
     def mirror_disagreement(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, " n"]:
@@ -105,25 +105,39 @@ class Predictor:
         """
         return joint_errors(self(images).keypoints, self.mirrored(images)).mean(1)
 
+    def both(self, images: Float[Tensor, "n 3 s s"]) -> tuple[Prediction, Tensor, Tensor]:
+        """(prediction, keypoints of each image, keypoints of its mirror image), (x, y) in [-1, 1].
+
+        Left and right are resolved without labels (:func:`kp.skeletons.resolve_flips`): both agree on them.
+        """
+        prediction = self(images)
+        one = resolve_flips(prediction.keypoints, prediction.reference, self.skeleton)
+        return prediction, one, resolve_flips(self.mirrored(images), one, self.skeleton)
+
     def readings(
         self, images: Float[Tensor, "n 3 s s"], first: int = 0
     ) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k 6"]]:
         """(keypoints, cues): (x, y) in [-1, 1], the mean of the readings of each image and of its mirror image; and
         what is known of each joint (:mod:`kp.inference.confidence`), distances in % of the image size.
 
-        first: the number of the first image in its film, which says how each is moved. Left and right are resolved
-        without labels (:func:`kp.skeletons.resolve_flips`): all readings agree on them. A skeleton without mirror pairs
-        is not mirrored.
+        first: the number of the first image in its film, which says how each is moved. All readings agree on left and
+        right.
         """
-        prediction, move = self(images), moves(first, len(images))
-        one = resolve_flips(prediction.keypoints, prediction.reference, self.skeleton)
-        mirrored = resolve_flips(self.mirrored(images), one, self.skeleton) if self.skeleton.mirror_pairs else one
+        (prediction, one, mirrored), move = self.both(images), moves(first, len(images))
         moved = resolve_flips(move.inverse_points(self(move.images(images)).keypoints), one, self.skeleton)
         others = (mirrored, moved, resolve_flips(prediction.reference, one, self.skeleton))
         distances = torch.stack([joint_errors(one, other) for other in others], -1)
         keypoints = (one + mirrored) / 2
         surroundings = look_around(keypoints, images, prediction.skeleton, prediction.redrawn)
         return keypoints, torch.cat([distances, surroundings], -1)
+
+    @torch.no_grad()
+    def reread(self, keypoints: Float[Tensor, "n k 2"]) -> Float[Tensor, "n k 2"]:
+        """η₀(β(p)): what the pre-trained η reads from perfect drawings of ``keypoints``, (x, y) in [-1, 1]."""
+        weights = next(self.model.parameters())
+        with evaluating(self.first_regressor):
+            drawings = (self.model.draw(p.to(weights)) for p in keypoints.split(64))
+            return torch.cat([self.first_regressor(y).to(keypoints) for y in drawings])
 
     def with_confidence(self, images: Float[Tensor, "n 3 s s"]) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k"]]:
         """Keypoints (x, y) in [-1, 1] of single images as :meth:`readings` has them, and the confidence in each, in
@@ -192,8 +206,8 @@ class Predictor:
                 "crop first"
             )
         self.check_background(frames, name)
-        keypoints, _ = self.readings(to_images(torch.from_numpy(shrink(frames, self.size))))
-        return resize_pixels(to_pixels(keypoints, self.size), self.size, frames.shape[1])
+        _, one, mirrored = self.both(to_images(torch.from_numpy(shrink(frames, self.size))))
+        return resize_pixels(to_pixels((one + mirrored) / 2, self.size), self.size, frames.shape[1])
 
     def check_background(self, frames: UInt8[np.ndarray, "n h w 3"], name: str) -> None:
         """KpError, about ``name``, if frames show a background to a model that learnt from subjects on black."""

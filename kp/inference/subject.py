@@ -28,8 +28,8 @@ def find_boxes(path: Path, progress: bool = True) -> BoxTrack:
     background (Zivkovic 2004, OpenCV's MOG2) from some of them in random order, so that no place counts as background
     because someone stood there first; then each is compared with it. The largest region counts; a frame's box holds
     what was found within five frames, but for outliers. Where nothing moves the last box stays, and the subject
-    counts as not seen. KpError if the film
-    cannot be read, or if nothing large enough is found in a fifth of the frames.
+    counts as not seen. KpError if the film cannot be read, or if nothing large enough is found in a fifth of the
+    frames.
     """
     cv2 = library("cv2", "video", path)
     with tempfile.TemporaryFile() as spool:

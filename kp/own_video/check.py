@@ -16,7 +16,7 @@ from kp.errors import KpError
 from kp.figures import MIDDLE, grid, overlay
 from kp.formats.poses import PoseFile
 from kp.geometry import evenly, from_pixels
-from kp.inference.batch import LITTLE, LONG
+from kp.inference.batch import LITTLE, LONG, RIVALS
 from kp.inference.crops import MARGIN, BoxTrack, Squares
 from kp.inference.subject import find_boxes
 from kp.inference.view import look
@@ -32,7 +32,7 @@ CUT, MOVES = 0.1, 0.3
 SCALE, PLACE, SHAPE = 1.3, 0.12, 1.7
 SMALL, STEADY = 1.8, 1.6  # how much smaller what moves may be than poses; how far a lying subject's shape may vary
 UPSIDE_DOWN = "The poses stand on their heads: y must point down, as pixels do. Turn them over, or the model will."
-RIVALS, MANY = 0.2, 0.5  # shares of frames in which a second thing may move: to be said, and to stop at
+MANY = 0.5  # share of the frames in which a second thing may move before a training stops
 # grey levels: a pixel that differs by more has changed; a subject that moves changes by more in the mean
 CHANGE, STILL = 25, 2.0
 UNSTEADY = 0.2  # share of the background that may change before a static camera
@@ -131,7 +131,7 @@ class Footage:
 def look_through(path: Path, crop: str = "", boxes: Path | None = None, every: int = 1) -> Footage:
     """Read a film as ``kp prepare`` would, and keep some frames.
 
-    KpError as :func:`kp.inference.view.locate`, or for a damaged file.
+    KpError as :func:`kp.inference.view.look`, or for a damaged file.
     """
     view = look(path, crop, boxes)
     count, track = view.count, view.track

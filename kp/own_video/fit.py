@@ -24,6 +24,7 @@ from kp.errors import KpError
 from kp.files import atomic_write, read_npz
 from kp.formats.poses import MIN_LIKELIHOOD, PoseFile
 from kp.formats.read import fit_skeleton, read_pose_file
+from kp.geometry import evenly
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.check import Grave, advise, look_through
@@ -212,33 +213,29 @@ def fit_stages(
     """
     model = out / "model.safetensors"
     start = load(settings.start) if settings.start else None
-    films = find_videos(list(settings.videos))
+    films, size = find_videos(list(settings.videos)), start.size if start else settings.size
     if not (out / "set").is_dir():
         poses, topology = open_poses(settings.poses, settings.skeleton, settings.min_likelihood, start)
-        size = start.size if start else settings.size
         if settings.check:
             check_first(films, poses, topology, settings, size)
         open_fit(settings, out)
-        stages, began = plan(settings, len(topology), films, size), 0.0
-        began = stages.begin(0)
-        prepare(films, poses, topology, out / "set", 2 * size, settings.crop, settings.boxes, settings.every)
-        stages.end(0, began)
+        stages = plan(settings, len(topology), films, size)
+        with stages.stage(0):
+            prepare(films, poses, topology, out / "set", 2 * size, settings.crop, settings.boxes, settings.every)
     else:
         open_fit(settings, out)
-        stages = plan(settings, len(find_skeleton(skeleton_of(out / "set"))), films, settings.size)
+        stages = plan(settings, len(find_skeleton(skeleton_of(out / "set"))), films, size)
     config = choose_config(settings, out, start)
     if settings.masks and not (out / "masks").is_dir():
-        began = stages.begin(1)
-        write_masks(out / "set", out / "masks", config.data.size, settings.mask_steps, settings.seed, device)
-        stages.end(1, began)
+        with stages.stage(1):
+            write_masks(out / "set", out / "masks", config.data.size, settings.mask_steps, settings.seed, device)
     if not model.is_file():
         weights, number = (start.model, start.first_regressor) if start else None, 1 + settings.masks
-        began = stages.begin(number)
-        trained = train(config, out, device=device, start=weights, on_step=on_step, strict=True).predictor()
-        stages.end(number, began)
+        with stages.stage(number):
+            trained = train(config, out, device=device, start=weights, on_step=on_step, strict=True).predictor()
         if settings.masks:
-            stages.begin(number + 1)
-            trained = student_of(trained, config, settings.student_steps, device, out / "student.part")
+            with stages.stage(number + 1):
+                trained = student_of(trained, config, settings.student_steps, device, out / "student.part")
         trained.save(model)
         (out / "student.part").unlink(missing_ok=True)
     return load(model)
@@ -271,9 +268,8 @@ def conclusion(model: Predictor, out: Path, verdict: Verdict) -> str:
     of the footage as they are.
     """
     clips = open_clips(model.model.config.but(**{"data.videos": out / "set", "data.masks": None}).data, "train")
-    frames = torch.cat(
-        [frames[:: max(1, len(frames) // 4)][:4] for frames in clips.frames[:: max(1, len(clips) // 16)]]
-    )
+    chosen = [clips.frames[i] for i in evenly(len(clips), 16)]
+    frames = torch.stack([frames[t] for frames in chosen for t in evenly(len(frames), 4)])
     _, sure = model.with_confidence(to_images(frames))
     likely = (sure > SURE).double().mean().item()
     words = f"{likely:.0%} of the joints are likely in the footage itself"

@@ -1,6 +1,8 @@
 """The stages of ``kp fit``: which one it is, and how long the whole still takes."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tqdm import tqdm
@@ -29,19 +31,20 @@ class Stages:
         plan += [("its student, which needs no masks", student_steps * PER_STUDENT_STEP * area)] if masks else []
         return Stages(plan)
 
-    def begin(self, number: int) -> float:
-        """Say that stage ``number``, counted from 0, begins, and how long all that is left takes; returns the time."""
+    @contextmanager
+    def stage(self, number: int) -> Iterator[None]:
+        """Say that stage ``number``, counted from 0, begins, and how long all that is left takes; learn from how long
+        it takes.
+        """
         expected = sum(seconds for _, seconds in self.plan[number:])
         if self.done:  # this machine, beside the one of the first guesses
             took, guessed = (sum(column) for column in zip(*self.done, strict=True))
             expected *= min(10.0, max(0.1, took / max(guessed, 1e-9)))
-        name = self.plan[number][0]
+        name, guess = self.plan[number]
         tqdm.write(f"stage {number + 1} of {len(self.plan)}: {name}; {in_words(expected)} left in all")
-        return time.monotonic()
-
-    def end(self, number: int, began: float) -> None:
-        """Learn from how long a stage took."""
-        self.done.append((time.monotonic() - began, self.plan[number][1]))
+        began = time.monotonic()
+        yield
+        self.done.append((time.monotonic() - began, guess))
 
 
 def in_words(seconds: float) -> str:

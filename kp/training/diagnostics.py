@@ -14,7 +14,6 @@ from kp.datasets.clips import Clips
 from kp.datasets.priors import Poses
 from kp.geometry import Similarity, joint_errors
 from kp.inference.predictor import Prediction, Predictor
-from kp.method.networks import evaluating
 from kp.skeletons import resolve_flips
 from kp.training.state import State
 
@@ -218,16 +217,12 @@ HEALTHY = {
 """Diagnostic → (its healthy range, what it means)."""
 
 
-@torch.no_grad()
 def regressor_errors(state: State, poses: Poses) -> tuple[float, float]:
     """(error of the pre-trained η on drawings of ``poses``, error of their mean pose), % of the image size. Where η may
     exchange left and right of a whole pose, the better reading counts.
     """
     model, true = state.model, poses.keypoints
-    weights = next(state.first_regressor.parameters())
-    with evaluating(state.first_regressor):
-        parts = [state.first_regressor(model.draw(p.to(weights))).to(p) for p in true.split(64)]
-    read = torch.cat(parts)
+    read = state.predictor().reread(true)
     if model.config.method.flip_tolerant:
         read = resolve_flips(read, true, model.skeleton)
     return joint_errors(read, true).mean().item(), joint_errors(true.mean(0).expand_as(true), true).mean().item()

@@ -64,12 +64,13 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     """
     config, model, rates = state.config, state.model, state.config.optimizer
     pairs = clips.pairs(rates.batch, state.generator, state.step)
+    paired = bool(model.skeleton.mirror_pairs)  # else nothing is mirrored
     if config.data.augment:
-        pairs = augment_pairs(pairs, state.generator, mirror=bool(model.skeleton.mirror_pairs))
+        pairs = augment_pairs(pairs, state.generator, mirror=paired)
     sample = vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator)
     if config.data.move:
-        share = 0.5 if model.skeleton.mirror_pairs else 0.0
-        mirrored = torch.rand(rates.batch, 1, 1, 1, generator=state.generator) < share  # both frames of a pair, or none
+        # both frames of a pair, or none
+        mirrored = torch.rand(rates.batch, 1, 1, 1, generator=state.generator) < 0.5 * paired
         flipped = (torch.where(mirrored.to(x.device), x.flip(3), x) for x in pairs)
         pairs = tuple(draw_similarity(rates.batch, state.generator).images(x) for x in flipped)
         sample = draw_similarity(rates.batch, state.generator).points(

@@ -28,6 +28,33 @@ def test_both_layouts_of_pandas(tmp_path, layout):
     assert found.joints == ("nose", "tail é") and found.keypoints[1].tolist() == [[3.0, 3.5], [4.5, 5.0]]
 
 
+@pytest.mark.parametrize("layout", ["table", "fixed"])
+def test_several_kinds_of_numbers(tmp_path, layout):
+    """pandas divides a table into blocks, one for each kind."""
+    mixed = table(("nose", "tail"))
+    kinds = zip(mixed.columns, ("f4", "i8", "f8", "i8", "f8", "f4"), strict=True)
+    mixed.astype(dict(kinds)).to_hdf(tmp_path / "a.h5", key="df_with_missing", format=layout)
+    found = read_pose_file(tmp_path / "a.h5", 0.0)
+    assert found.joints == ("nose", "tail") and found.keypoints[1].tolist() == [[3.0, 3.0], [4.0, 5.0]]
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.PerformanceWarning")
+def test_columns_of_text(tmp_path):
+    mixed = table().astype(object)
+    mixed.iloc[0, 0] = "left"
+    mixed.to_hdf(tmp_path / "a.h5", key="df_with_missing", format="fixed")
+    with pytest.raises(KpError, match="some of its columns hold object and no numbers; remove them, or export"):
+        read_pose_file(tmp_path / "a.h5")
+
+
+def test_damaged_names_of_columns(tmp_path):
+    table().to_hdf(tmp_path / "a.h5", key="df_with_missing", format="table")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["df_with_missing/table"].attrs["values_block_0_kind"] = np.bytes_(b"(lp1\n(V")
+    with pytest.raises(KpError, match="the names of its columns are damaged"):
+        read_pose_file(tmp_path / "a.h5")
+
+
 def test_labelled_frames_have_names(tmp_path):
     named = table().set_index(pandas.MultiIndex.from_tuples([("labeled-data", "video", f"{i}.png") for i in range(4)]))
     named.to_hdf(tmp_path / "a.h5", key="df_with_missing")

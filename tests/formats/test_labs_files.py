@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 
 from kp.errors import KpError
 from kp.formats.read import fit_skeleton, read_pose_file
+from kp.formats.track import Track
 from kp.own_video.prepare import as_prior
-from kp.skeletons import BODY, load_skeleton
+from kp.skeletons import BODY, Skeleton, load_skeleton
 
 CASES = Path(__file__).parents[1] / "cases"
-TRUTH = read_pose_file(CASES / "low_likelihood/half_garbage.csv", 0.0)
 NAMES = ("nose", "left_ear", "right_ear", "tail")
 
 
@@ -49,9 +50,6 @@ def test_unlikely_joints_are_not_marked():
 def test_every_format_has_a_threshold(tmp_path, ending):
     """Two poses of three joints; of the second the middle joint has a score of 0.3."""
     points, scores = np.arange(12.0).reshape(2, 3, 2) + 5, np.array([[0.9, 0.8, 0.7], [0.9, 0.3, 0.7]])
-    from kp.formats.track import Track
-    from kp.skeletons import Skeleton
-
     arrow = Skeleton("arrow", ("a", "b", "c"), (("a", "b"), ("b", "c")), ())
     Track(tmp_path / "v.mp4", (64, 64), 25.0, arrow, points, scores, []).save(tmp_path / f"p{ending}")
     for least, count in ((0.6, 1), (0.2, 0)):
@@ -89,7 +87,11 @@ def test_body_parts_that_no_individual_has(tmp_path):
     rows = [[0, *range(10, 18), 1, 1], [1, 3, 4, 5, 6, "", "", "", "", 1, 1]]
     poses = read_pose_file(table(tmp_path / "a.csv", columns, rows, ("scorer", "individuals", "bodyparts", "coords")))
     assert poses.joints == ("a", "b") and len(poses.keypoints) == 3
-    assert poses.notes == ("left out 'corner', which no individual has", "2 individuals", "1 rows without any joint")
+    assert poses.notes == (
+        "left out 'corner', which not every individual has",
+        "2 individuals",
+        "1 rows without any joint",
+    )
 
 
 def test_a_table_without_its_first_line(tmp_path):
@@ -98,14 +100,14 @@ def test_a_table_without_its_first_line(tmp_path):
     assert read_pose_file(tmp_path / "a.csv").keypoints.tolist() == [[[10, 11], [20, 21]]]
     (tmp_path / "a.csv").write_text("coords,x,y\n0,10,11\n")
     refused(
-        tmp_path / "a.csv", "begins as DeepLabCut's tables, but has no line 'bodyparts' or 'coords'; export it again"
+        tmp_path / "a.csv", "begins as DeepLabCut's tables, but has no line 'bodyparts' or 'coords', or two; export"
     )
 
 
 def test_names_that_stand_there_twice(tmp_path):
     refused(CASES / "duplicated_bodypart/dup.csv", "body part 'nose' stands there twice; rename one, or remove it")
     (tmp_path / "a.csv").write_text("frame,joint,x,y\n0,a,10,10\n0,b,20,20\n0,a,30,30\n")
-    refused(tmp_path / "a.csv", "line 4 is the second for joint 'a' of frame 0; one subject a file")
+    refused(tmp_path / "a.csv", "line 4 is the second for joint 'a' of frame 0; name subjects in a column 'indiv")
     (tmp_path / "a.csv").write_text("a_x,a_y,b_x,b_y,a_x\n1,2,3,4,5\n")
     refused(tmp_path / "a.csv", "column 'a_x' stands there twice; remove one")
     columns = [(who, "a", what) for who in ("me", "you") for what in "xy"]
@@ -117,6 +119,70 @@ def test_names_that_stand_there_twice(tmp_path):
     }
     (tmp_path / "a.json").write_text(json.dumps(twice))
     refused(tmp_path / "a.json", "joint 'a' stands there twice; rename one, or remove it")
+
+
+def test_rows_that_are_longer_than_the_header(tmp_path):
+    """R writes row names without a name for their column; a decimal comma makes two cells of one. Empty cells at the
+    end belong to no column and change nothing.
+    """
+    wide, long = "nose_x,nose_y,tail_x,tail_y", "frame,joint,x,y"
+    for header, row in ((wide, "1,10,20,30,40"), (wide, "10,5,20,30,40"), (long, "0,nose,10,5,20"), (long, "0,nose,9")):
+        (tmp_path / "a.csv").write_text(f"{header}\n{row}\n")
+        refused(tmp_path / "a.csv", f"line 2 has {row.count(',') + 1} cells, the first line 4; give each column a name")
+    (tmp_path / "a.csv").write_text(f"{wide}\n10,20,30,40,,\n")
+    assert read_pose_file(tmp_path / "a.csv").keypoints.tolist() == [[[10, 20], [30, 40]]]
+
+
+def test_lines_are_those_of_the_file(tmp_path):
+    """Empty lines and quoted cells count; a quote that is not closed hides no line."""
+    (tmp_path / "a.csv").write_text('nose_x,nose_y,tail_x,tail_y\n\n"1",2,3,4\n\n1,2,x,4\n')
+    refused(tmp_path / "a.csv", "line 5: 'x' is no number; correct it or leave it empty")
+    (tmp_path / "a.csv").write_text('nose_x,nose_y,tail_x,tail_y\n"1,2,3,4\n5,6,7,8\n9,10,"11",12\n')
+    refused(tmp_path / "a.csv", "line 4: not a table")
+    (tmp_path / "a.csv").write_text('nose_x,nose_y,tail_x,tail_y\n"1,2,3,4\n5,6,7",8,9,10\n')
+    refused(tmp_path / "a.csv", "line 3 ends a quote that began in another line; close it there")
+
+
+@pytest.mark.parametrize("score", ["p", "c", "conf", "probability", "likelihood", "score"])
+def test_scores_by_any_name(tmp_path, score):
+    (tmp_path / "a.csv").write_text(f"a_x,a_y,a_{score},b_x,b_y,b_{score}\n10,20,0.9,30,40,0.2\n")
+    assert np.isfinite(read_pose_file(tmp_path / "a.csv").keypoints).all(-1).tolist() == [[True, False]]
+    (tmp_path / "a.csv").write_text(f"frame,joint,x,y,{score}\n0,a,10,20,0.9\n0,b,30,40,0.2\n")
+    assert np.isfinite(read_pose_file(tmp_path / "a.csv").keypoints).all(-1).tolist() == [[True, False]]
+
+
+def test_columns_that_tell_poses_apart(tmp_path):
+    """A line for each joint of two mice in two films; frames that pandas made 0.0 are the same frames."""
+    lines = ["video,individual,frame,joint,x,y,remark"]
+    for video, mouse, t in [("v1", "m1", "0"), ("v1", "m2", "0"), ("v2", "m1", "0"), ("v2", "m1", "1")]:
+        lines += [f"{video},{mouse},{t},a,{10 + len(lines)},20,", f"{video},{mouse},{t}.0,b,30,40,"]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    poses = read_pose_file(tmp_path / "a.csv")
+    assert poses.keypoints[:, 0, 0].tolist() == [11, 13, 15, 17] and np.isfinite(poses.keypoints).all()
+    assert poses.cameras.tolist() == [0, 0, 1, 1]
+    assert poses.notes == ("2 individuals", "left out the columns 'remark'")
+    (tmp_path / "a.csv").write_text("frame,joint,x,y,z\n0,a,10,20,30\n0,b,30,40,50\n")
+    refused(tmp_path / "a.csv", "holds points in space (x, y, z); kp takes poses as a camera sees them: give x and y")
+    (tmp_path / "a.csv").write_text("camera,a_x,a_y,b_x,b_y,b_width\nc1,10,20,30,40,1\nc2,10,20,30,40,2\n")
+    poses = read_pose_file(tmp_path / "a.csv")
+    assert poses.cameras.tolist() == [0, 1] and poses.notes == ("left out the columns 'b_width'",)
+
+
+def test_tables_one_below_the_other(tmp_path):
+    columns = [("me", part, what) for part in ("a", "b") for what in "xy"]
+    one = table(tmp_path / "a.csv", columns, [[0, 10, 20, 30, 40]]).read_text()
+    (tmp_path / "a.csv").write_text(f"{one}\n{one}")
+    refused(tmp_path / "a.csv", "another table begins in line 5; put each in a file of its own")
+
+
+def test_the_scene_is_never_the_subject(tmp_path):
+    """One mouse of two parts in an arena of four corners."""
+    columns = [("me", "mouse", part, what) for part in ("a", "b") for what in "xy"]
+    columns += [("me", "single", f"corner{i}", what) for i in range(4) for what in "xy"]
+    path = table(tmp_path / "a.csv", columns, [range(13)], ("scorer", "individuals", "bodyparts", "coords"))
+    poses = read_pose_file(path)
+    assert poses.joints == ("a", "b") and poses.keypoints.tolist() == [[[1, 2], [3, 4]]]
+    assert poses.notes == ("left out 'corner0', 'corner1', 'corner2', 'corner3', which not every individual has",)
 
 
 def test_normalised_coordinates(tmp_path):
@@ -143,7 +209,7 @@ def test_edges_that_count_from_nought(tmp_path):
     told = json.loads(poses.path.read_text())
     told["categories"][0]["skeleton"] = [[0, 1], [0, 4]]
     (tmp_path / "a.json").write_text(json.dumps(told))
-    refused(tmp_path / "a.json", "an edge ends at joint 4, but there are 4; correct 'skeleton'")
+    refused(tmp_path / "a.json", "'skeleton' names joint 4, but there are 4; correct it")
     told["categories"][0]["skeleton"] = [["nose", "tail"]]
     (tmp_path / "a.json").write_text(json.dumps(told))
     assert read_pose_file(tmp_path / "a.json").edges == (("nose", "tail"),)
@@ -186,8 +252,6 @@ def test_a_scale_for_each_video(tmp_path):
     rows = [["labeled-data", f"v{v}", f"img{t}.png", 10, 10, 10 + 30 * v, 10] for v in (1, 2) for t in range(3)]
     poses = read_pose_file(table(tmp_path / "a.csv", columns, rows, first=("", "", "")))
     assert poses.cameras.tolist() == [0, 0, 0, 1, 1, 1]
-    from kp.skeletons import Skeleton
-
     prior = as_prior(poses, Skeleton("s", ("a", "b"), (("a", "b"),), ()), 64, 1.25)
     lengths = np.ptp(prior[..., 0], 1)
     np.testing.assert_allclose(lengths, lengths[0], rtol=0.03)
@@ -258,10 +322,12 @@ def test_sides_of_a_file(name, pair):
     assert f"mirror pairs: {pair[0]}–{pair[1]};" in poses.summary(skeleton)
 
 
-def coco(path, joints, **category):
+def coco(path, joints, category_id=1, **category):
+    """A file of one pose."""
+    points = [value for i in range(len(joints)) for value in (10 + 10 * i, 10 + i % 2, 2)]
     told = {
         "categories": [{"id": 1, "keypoints": joints, "skeleton": [[1, 2], [1, 3]], **category}],
-        "annotations": [{"category_id": 1, "keypoints": [10, 10, 2, 20, 20, 2, 30, 10, 2]}],
+        "annotations": [{"category_id": category_id, "keypoints": points}],
     }
     path.write_text(json.dumps(told))
     return read_pose_file(path)
@@ -273,6 +339,32 @@ def test_symmetries_that_a_file_declares_count_before_names(tmp_path):
     for declared in ([["ear_l", "tail"]], [[1, 3]], [[0, 2]]):
         _, skeleton = fit_skeleton(coco(tmp_path / "a.json", joints, symmetry=declared))
         assert skeleton.mirror_pairs == (("ear_l", "tail"),)
+
+
+def test_numbers_that_never_name_the_first_joint(tmp_path):
+    """Joints 1 to 4 of five: from 0 they are the ears and paws, from 1 the nose and an ear. What fits the names counts;
+    where neither does, nobody can know.
+    """
+    joints = ["nose", "ear_l", "ear_r", "paw_l", "paw_r"]
+    paired = (("ear_l", "ear_r"), ("paw_l", "paw_r"))
+    assert fit_skeleton(coco(tmp_path / "a.json", joints, flip_pairs=[[1, 2], [3, 4]]))[1].mirror_pairs == paired
+    assert fit_skeleton(coco(tmp_path / "a.json", joints, flip_pairs=[[2, 3], [4, 5]]))[1].mirror_pairs == paired
+    poses = coco(tmp_path / "a.json", joints, skeleton=[[1, 3], [2, 4], [1, 2]])
+    assert poses.edges == (("ear_l", "paw_l"), ("ear_r", "paw_r"), ("ear_l", "ear_r"))
+    poses = coco(tmp_path / "a.json", joints, skeleton=[[2, 4], [3, 5], [2, 3]])
+    assert poses.edges == (("ear_l", "paw_l"), ("ear_r", "paw_r"), ("ear_l", "ear_r"))
+    with pytest.raises(KpError, match="the numbers in 'flip_pairs' may count from 0 or from 1, and neither fits"):
+        coco(tmp_path / "a.json", list("abcde"), flip_pairs=[[1, 2], [3, 4]])
+    with pytest.raises(KpError, match="'skeleton' must hold pairs of joints; correct it"):
+        coco(tmp_path / "a.json", joints, skeleton=[[1, 2, 3]])
+
+
+def test_files_of_the_same_ending_that_are_no_coco(tmp_path):
+    (tmp_path / "a.json").write_text('{"version": 1.3, "people": [{"pose_keypoints_2d": [1, 2, 0.9]}]}')
+    refused(tmp_path / "a.json", "OpenPose's file of one picture, which names no joints; write a table or COCO's file")
+    (tmp_path / "a.json").write_text('{"shapes": []}')
+    refused(tmp_path / "a.json", "has no 'categories', so it is no COCO file of annotations; export it as COCO")
+    assert len(coco(tmp_path / "b.json", ["a", "b", "c"], category_id="1").keypoints) > 0
 
 
 def test_sides_without_a_partner(tmp_path):
@@ -314,11 +406,7 @@ def test_tables_that_older_pandas_open():
 
 def test_sleap_finds_the_film_after_a_move(tmp_path, tiny):
     """Film and predictions go to another folder together."""
-    import shutil
-
     sio = pytest.importorskip("sleap_io")
-    from kp.formats.track import Track
-
     (tmp_path / "there").mkdir()
     shutil.copy(tiny / "videos/test/000.mp4", tmp_path / "film.mp4")
     points = np.ones((8, 17, 2))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kp.cli.use import predict
 from kp.errors import KpError
 from kp.formats.track import Track
 from kp.inference.batch import name_results, summary, verdict
@@ -30,6 +31,30 @@ def test_names(tmp_path):
     assert sorted(map(str, name_results(same).values())) == ["t_avi", "t_mp4"]
     with pytest.raises(KpError, match="nothing to predict; name at least one image or video"):
         name_results([])
+
+
+def test_no_two_films_share_a_name(tmp_path, monkeypatch):
+    """Names that the remedy for others would take; capitals; paths with two dots; a film that is named twice."""
+    found = name_results(films(tmp_path, "x/t.mp4", "x/t.avi", "x/t_mp4.mov"))
+    assert sorted(map(str, found.values())) == ["t_avi", "t_mp4", "t_mp4_mov"]
+    (x, y), (q,) = films(tmp_path, "x/a.mp4", "y/a.mp4"), films(tmp_path, "q/x/a.mp4")
+    names = name_results([x, y, tmp_path / "q"])
+    assert len(set(names.values())) == 3 and names[q] == Path("q/x/a")
+    assert len(set(name_results(films(tmp_path, "c/A.mp4", "d/a.mp4")).values())) == 2
+    monkeypatch.chdir(tmp_path / "x")
+    names = name_results([Path("../x/a.mp4"), Path("../y/a.mp4")])
+    assert sorted(map(str, names.values())) == ["x/a", "y/a"]
+    for twice in ([x, x], [x, tmp_path / "x"]):
+        with pytest.raises(KpError, match=re.escape(f"{x}: is named twice; name it once")):
+            name_results(twice)
+    with pytest.raises(KpError, match="is named twice; name it once"):
+        name_results([x, Path("../x/a.mp4")])
+
+
+def test_no_result_takes_the_place_of_another(tmp_path):
+    a, b = films(tmp_path, "t.mp4", "tDLC_kp.mp4")
+    with pytest.raises(KpError, match="two inputs would have their results there; rename one"):
+        predict(Path("people"), (a, b), formats=("csv", "dlc"), out=tmp_path / "out")
 
 
 def test_two_cameras_with_one_name(tmp_path):
@@ -73,8 +98,6 @@ def test_a_line_a_film():
 
 
 def test_a_bad_film_does_not_stop_the_others(tmp_path, capsys):
-    from kp.cli.use import predict
-
     with pytest.raises(SystemExit) as stop:
         predict(Path("people"), (CASES / "batch_stops",), out=tmp_path / "out")
     assert str(stop.value).startswith(f"kp: 1 of 3 files failed:\n  {CASES / 'batch_stops/b_cut.mp4'}: ")

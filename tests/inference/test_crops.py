@@ -86,8 +86,11 @@ def test_boxes_between_lines_are_interpolated(tmp_path):
     ("text", "message"),
     [
         ("frame,x,y,width\n0,1,1,1\n", "has no column 'height'; expected: frame, x, y, width, height"),
-        ("frame,x,y,width,height\n0,1,1,a,1\n", "line 2 is not five numbers; expected: frame, x, y, width, height"),
-        ("frame,x,y,width,height\n0,1,1\n", "line 2 is not five numbers; expected: frame, x, y, width, height"),
+        ("frame,x,y,width,height\n0,1,1,a,1\n", "line 2: 'a' is no number; correct it or leave it empty"),
+        (
+            "frame,x,y,width,height\n0,1,1\n",
+            "line 2 has 3 cells, the first line 5; give each column a name and each line its cells;",
+        ),
         ("frame,x,y,width,height\n0,1,1,0,1\n", "line 2: a box must have a finite place and a positive size"),
         ("frame,x,y,width,height\n0,nan,1,1,1\n", "line 2: a box must have a finite place and a positive size"),
         (
@@ -126,6 +129,22 @@ def test_a_few_wild_boxes_change_nothing():
     assert wild.side == calm.side and np.array_equal(wild.corner, calm.corner)
     boxes[20:30] = (0, 0, 640, 480)
     assert around(boxes).side <= 2.6 * calm.side
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "frame,x,y,width,height,seen\n0,1,2,3,4,1\n1,1,2,3,4,0\n",
+        "frame;x;y;width;height;seen\n0;1,0;2;3;4;1,0\n1;1;2;3;4;0,0\n",
+        "Frame, X ,y,Width,height,Seen\n\n0.0,1,2,3,4,\n1.0,1,2,3,4,0.0\n",
+        "frame,x,y,width,height,note,seen\n0,1,2,3,4,a,TRUE\n1,1,2,3,4,b,False\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_box_track_from_any_spreadsheet(tmp_path, text, encoding):
+    (tmp_path / "a.csv").write_text(text, encoding=encoding)
+    track = read_boxes(tmp_path / "a.csv", 2)
+    assert track.boxes.tolist() == [[1, 2, 3, 4]] * 2 and track.seen.tolist() == [True, False]
 
 
 def test_a_box_track_there_and_back(tmp_path):

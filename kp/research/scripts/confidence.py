@@ -2,7 +2,8 @@
 
 ``python -m kp.research.scripts.confidence`` fits its weights on validation people in rooms, as they are and made unlike
 the training set, writes them to kp/models/<model>.json, and measures the ranking on test people made unlike it with
-other random choices: results/confidence/<model>.json.
+other random choices: results/confidence/<model>.json. Which cues are weighed was decided on validation people, too: the
+record says what the ranking there loses without each.
 """
 
 from dataclasses import replace
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from kp.evaluation.evaluate import load_test
 from kp.geometry import joint_errors
-from kp.inference.confidence import CLOSE, Curve, confidence, film_cues, fit_weights, still_cues
+from kp.inference.confidence import CLOSE, CUES, Curve, confidence, film_cues, fit_weights, still_cues
 from kp.inference.published import MODELS, load
 from kp.provenance import write_record
 
@@ -102,6 +103,35 @@ def ranking(sure: Tensor, right: Tensor) -> float:
     return (ranks[right].sum().item() - good * (good + 1) / 2) / (good * bad)
 
 
+def weighed(clips: list[tuple[Tensor, Tensor, Tensor]], film: bool) -> tuple[Tensor, Tensor]:
+    """(what the curve weighs, whether it is right) of all joints of some clips, as films or as single images."""
+    cues = [film_cues(cues, keypoints) if film else still_cues(cues) for cues, keypoints, _ in clips]
+    return torch.cat([c.flatten(0, 1) for c in cues]), torch.cat([e.flatten() for *_, e in clips]) <= CLOSE
+
+
+def without_each(val: dict[str, list[tuple[Tensor, Tensor, Tensor]]], film: bool) -> dict[str, float]:
+    """Cue → how much the ranking changes without it, mean over kinds: fitted on half of the clips, ranked on the other
+    half, and the other way round. "all" is the ranking with all cues.
+    """
+    names, count = [*CUES, "jumps"] if film else [*CUES], len(next(iter(val.values())))
+    halves = [range(count // 2), range(count // 2, count)]
+
+    def ranked(left_out: str) -> float:
+        kept = [i for i, name in enumerate(names) if name != left_out]
+        kept += [len(names) + i for i in kept] if film else []
+        found = []
+        for known, other in (halves, halves[::-1]):
+            cues, right = weighed([clips[i] for clips in val.values() for i in known], film)
+            constant, *weights = fit_weights(cues[:, kept], right)
+            for clips in val.values():
+                cues, right = weighed([clips[i] for i in other], film)
+                found.append(ranking(constant + cues[:, kept] @ torch.tensor(weights), right))
+        return sum(found) / len(found)
+
+    whole = ranked("")
+    return {"all": whole} | {name: ranked(name) - whole for name in names}
+
+
 def judged(clips: list[tuple[Tensor, Tensor, Tensor]], curve: Curve, film: bool) -> tuple[Tensor, Tensor]:
     """(confidence, whether it is right) of all joints of some clips, as films or as single images."""
     sure = torch.cat([confidence(cues, keypoints, curve, film).flatten() for cues, keypoints, _ in clips])
@@ -117,13 +147,12 @@ def main(models: tuple[str, ...] = ("people", "faces"), out: Path = Path("result
     """
     for name in models:
         predictor = load(name)
-        known = [clip for clips in measured(predictor, "val", 0).values() for clip in clips]
-        right = torch.cat([errors.flatten() for *_, errors in known]) <= CLOSE
-        still = torch.cat([still_cues(cues).flatten(0, 1) for cues, *_ in known])
-        film = torch.cat([film_cues(cues, keypoints).flatten(0, 1) for cues, keypoints, _ in known])
-        curve = Curve(fit_weights(still, right), fit_weights(film, right))
+        val = measured(predictor, "val", 0)
+        known = [clip for clips in val.values() for clip in clips]
+        curve = Curve(*(fit_weights(*weighed(known, film)) for film in (False, True)))
         (MODELS / f"{name}.json").write_text(curve.text() + "\n")
         numbers = {"model": name, "close": CLOSE, "still": curve.still, "film": curve.film}
+        numbers["without, val"] = {form: without_each(val, form == "film") for form in ("still", "film")}
         test = measured(predictor, "test", 1)
         test["all"] = [clip for clips in test.values() for clip in clips]
         for kind, clips in test.items():

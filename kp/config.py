@@ -5,11 +5,14 @@ Presets are the functions at the end; their docstrings say what they cost and wh
 
 import dataclasses
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field
 
 from kp.errors import KpError
+from kp.validation import Channels, Count, Number, Rate, Share, Weight, parse, validated
 
 Profile = Literal["exponential", "gaussian"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -34,7 +37,7 @@ class Settings:
         return dataclasses.replace(self, **parts, **{name: value for name, value in changes.items() if "." not in name})
 
 
-@dataclass(frozen=True)
+@validated
 class Data(Settings):
     """What is learnt from."""
 
@@ -42,11 +45,11 @@ class Data(Settings):
     """Folder of the video set (see kp/datasets/clips.py)."""
     prior: str = "matched"
     """Pose prior: the name of a file in <videos>/priors, without .npz."""
-    prior_size: int = 0
+    prior_size: Count = 0
     """Keep only so many poses of the prior, drawn by the seed (0 = all)."""
     second_prior: str = ""
     """Mix poses of this other prior in ("" = none)."""
-    second_share: float = 0.5
+    second_share: Share = 0.5
     """Share of the mixture that comes from the second prior."""
     vary_prior: Literal["no", "recombine", "augment", "weigh"] = "no"
     """What D is shown: the prior as it is; limbs of different poses together; that turned, scaled, shifted and mirrored
@@ -57,9 +60,9 @@ class Data(Settings):
     """Keep the background instead of blacking out all but the subject."""
     masks: Path | None = None
     """Folder of the masks that show the subject (None: <videos>/masks); ``kp masks`` makes one where there is none."""
-    every: int = 1
+    every: Number = 1
     """Keep every so many frames of a video."""
-    memory: float = 1.0
+    memory: Annotated[float, Field(gt=0)] = 1.0
     """Gigabytes that frames may take.
 
     Of a larger set, as much as fits is held at a time; at every step two clips go and two come.
@@ -70,39 +73,39 @@ class Data(Settings):
     """Turn, scale and shift both frames of a pair, each on its own, and mirror half of the pairs; likewise the prior's
     poses
     (kp/geometry.py). For heads that hardly move: then only the pose says where things are."""
-    size: int = 64
+    size: Annotated[int, Field(ge=1, le=1024)] = 64
     """Training resolution, pixels a side."""
     skeleton: str = "body"
     """Topology: body, human36m, face, or a .json file that declares one (data/hand/hand.json)."""
 
 
-@dataclass(frozen=True)
+@validated
 class Network(Settings):
     """Sizes of Φ, η, Ψ, D and the look of β's drawings."""
 
-    width: int = 16
+    width: Channels = 16
     """Channels of the first stage of Φ and Ψ (the paper: 32)."""
     regressor: Literal["official", "unet"] = "unet"
     """η: the official network, or a small U-shaped one that reads drawings a little better."""
-    regressor_width: int = 16
+    regressor_width: Channels = 16
     """Channels of the first stage of η (the paper: 32)."""
-    discriminator_width: int = 32
+    discriminator_width: Channels = 32
     """Channels of the first layer of D (the paper: 64)."""
-    scales: int = 2
+    scales: Annotated[int, Field(ge=1, le=4)] = 2
     """Image sizes at which D looks (the paper: 3)."""
     official_init: bool = False
     """Start from N(0, 0.02) as the official code does, instead of PyTorch's default (D always starts so)."""
-    sigma: float = 0.2
+    sigma: Annotated[float, Field(gt=0, le=2)] = 0.2
     """Width of the drawn lines: the picture falls to 1/e at distance σ²."""
     profile: Profile = "exponential"
     """Cross-section of the drawn lines."""
     limbs: Literal["one", "sides"] = "one"
     """Draw the whole skeleton in one channel as the paper does, or the middle, the left and the right side in three."""
-    halvings: int = 3
+    halvings: Annotated[int, Field(ge=1, le=3)] = 3
     """Convolutions of stride 2 in D: its patches are 70, 34 or 16 pixels wide with 3 (the paper), 2 or 1."""
 
 
-@dataclass(frozen=True)
+@validated
 class Method(Settings):
     """The method's choices, each of which the ablations switch."""
 
@@ -116,19 +119,19 @@ class Method(Settings):
     """Whether η may exchange left and right of a whole pose: its loss takes the nearer of the two readings."""
 
 
-@dataclass(frozen=True)
+@validated
 class Loss(Settings):
     """Weights of the losses."""
 
-    perceptual: float = 10.0
+    perceptual: Weight = 10.0
     """Reconstruction, on Ψ and, through β and η, Φ."""
-    adversarial: float = 10.0
+    adversarial: Weight = 10.0
     """Likeness of Φ's skeleton images to the prior's, on Φ (0 switches D off)."""
-    regressor_real: float = 0.9
+    regressor_real: Weight = 0.9
     """η on drawn prior poses, whose keypoints are known."""
-    regressor_fake: float = 0.1
+    regressor_fake: Weight = 0.1
     """η on Φ's skeleton images: redrawing them must give them back."""
-    motion: float = 0.0
+    motion: Weight = 0.0
     """Extra weight, in the reconstruction, of pixels that change between the two frames (0 = all pixels count alike).
     """
     features: Literal["raw", "pixels", "random", "lite0", "vgg16", "vgg19"] = "pixels"
@@ -142,33 +145,33 @@ class Loss(Settings):
     """Take VGG's features after the ReLU, and apply the ReLUs; the official code has none."""
 
 
-@dataclass(frozen=True)
+@validated
 class Optimizer(Settings):
     """Adam, batches, learning rates and their course."""
 
-    steps: int = 1000
+    steps: Count = 1000
     """Steps of the main training."""
-    batch: int = 16
+    batch: Number = 16
     """Frame pairs, and prior poses, a step."""
-    lr: float = 1e-3
+    lr: Rate = 1e-3
     """Peak learning rate of Φ and Ψ."""
-    lr_discriminator: float = 2e-4
+    lr_discriminator: Rate = 2e-4
     """Learning rate of D."""
-    lr_regressor: float = 1e-4
+    lr_regressor: Rate = 1e-4
     """Learning rate of η beside Φ."""
     schedule: Literal["constant", "one-cycle"] = "one-cycle"
     """Course of the learning rates: constant, or a linear rise over the first tenth and a cosine fall."""
-    pretrain_steps: int = 2000
+    pretrain_steps: Count = 2000
     """Steps in which η alone first learns to read drawn poses."""
-    pretrain_lr: float = 2e-3
+    pretrain_lr: Rate = 2e-3
     """(Peak) learning rate of that."""
     pretrain_schedule: Literal["constant", "one-cycle"] = "one-cycle"
     """Course of that learning rate."""
-    pretrain_beta: float = 0.9
+    pretrain_beta: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Adam's first decay in that (the official code: 0.5); it is 0.5 everywhere else."""
     pretrain_augment: bool = True
     """Whether η learns from more poses than the prior holds: turned, scaled, shifted and mirrored ones."""
-    average: float = 0.99
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.99
     """Decay of the running mean of the weights, which predicts (0 = the last weights)."""
     compile: bool = False
     """Compile the networks (torch.compile) before the first step: takes minutes, and on a CPU a C++ compiler; for long
@@ -180,7 +183,7 @@ class Optimizer(Settings):
     slower where it imitates it; auto takes what is faster. Pictures and points stay float32."""
 
 
-@dataclass(frozen=True)
+@validated
 class Config(Settings):
     """One run of kp."""
 
@@ -189,7 +192,7 @@ class Config(Settings):
     method: Method = field(default_factory=Method)
     loss: Loss = field(default_factory=Loss)
     optimizer: Optimizer = field(default_factory=Optimizer)
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Seed of every random choice."""
 
     def __post_init__(self):
@@ -199,24 +202,11 @@ class Config(Settings):
                 f"data.size is {size}; with network.scales {self.network.scales} it must be a multiple of 8 and at "
                 f"least {smallest}"
             )
-        if self.data.every < 1:
-            raise KpError(f"data.every is {self.data.every}; it must be at least 1")
-        if not self.data.memory > 0:
-            raise KpError(f"data.memory is {self.data.memory}; it must be above 0")
-        for name, least in (("steps", 0), ("pretrain_steps", 0), ("batch", 1)):
-            if getattr(self.optimizer, name) < least:
-                raise KpError(f"optimizer.{name} is {getattr(self.optimizer, name)}; it must be at least {least}")
         if self.loss.weights and self.loss.features in ("raw", "pixels", "random"):
             raise KpError(
                 f"loss.weights is {self.loss.weights}, but loss.features {self.loss.features} reads no file; choose "
                 "lite0, vgg16 or vgg19"
             )
-        if not 0 <= self.data.second_share <= 1:
-            raise KpError(f"data.second_share is {self.data.second_share}; it must be in [0, 1]")
-        if not 1 <= self.network.halvings <= 3:
-            raise KpError(f"network.halvings is {self.network.halvings}; it must be 1, 2 or 3")
-        if not 0 <= self.optimizer.average < 1:
-            raise KpError(f"optimizer.average is {self.optimizer.average}; it must be in [0, 1)")
 
 
 def smoke(videos: Path = Path("data/people")) -> Config:
@@ -331,25 +321,10 @@ def to_json(config: Config) -> str:
     return json.dumps(dataclasses.asdict(config), indent=2, default=Path.as_posix) + "\n"
 
 
-def from_json(text: str) -> Config:
+def from_json(text: str, source: str = "configuration") -> Config:
     """The inverse of :func:`to_json`.
 
-    A field that the record lacks, being older, has its default; KpError for unknown fields.
+    A field that the record lacks, being older, has its default; KpError, about ``source``, for anything else that is no
+    configuration.
     """
-
-    def build(kind, values: dict):
-        known = {f.name: f for f in dataclasses.fields(kind)}
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise KpError(
-                f"config record does not fit this version of kp: {kind.__name__} has no {', '.join(unknown)}; update kp"
-            )
-        make = {"data": Data, "network": Network, "method": Method, "loss": Loss, "optimizer": Optimizer}
-
-        def is_path(name, value):
-            return known[name].type in (Path, Path | None) and value is not None
-
-        parsed = {k: build(make[k], v) if k in make else Path(v) if is_path(k, v) else v for k, v in values.items()}
-        return kind(**parsed)
-
-    return build(Config, json.loads(text))
+    return parse(Config, text, source)

@@ -8,6 +8,14 @@ from types import ModuleType
 class KpError(Exception):
     """Bad input. The message is one line: what is wrong, where, and what to do."""
 
+    def __init__(self, message: str):
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """The text on one line; what a terminal would obey instead of showing it is written as in Python: \\n, \\x1b."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
 
 def library(name: str, extra: str, path: Path) -> ModuleType:
     """Import ``name``; KpError, about the file ``path`` that needs it, says which extra of kp brings it."""

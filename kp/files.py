@@ -4,15 +4,19 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from kp.errors import KpError
+
+LARGEST = 1_000_000_000  # bytes that an archive may take once it is unpacked
 
 
 @contextmanager
@@ -39,6 +43,41 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Be the only process that works in a folder, until the block ends or the process dies; the folder is made.
+
+    KpError if another one does: it says which, and since when. A process that has the folder may ask again.
+    """
+    place = out.resolve()
+    if place in _held:
+        yield
+        return
+    make_folder(out)
+    lock, note = FileLock(out / ".lock"), out / ".process"
+    try:
+        lock.acquire(timeout=0)
+        note.write_text(f"process {os.getpid()} (since {time.strftime('%Y-%m-%d %H:%M:%S')})")
+    except Timeout as error:
+        holder = note.read_text() if note.is_file() else "another process"
+        raise KpError(f"{out}: {holder} works in it; wait for its end, or choose another --out") from error
+    except OSError as error:
+        lock.release()
+        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    _held.add(place)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            note.unlink(missing_ok=True)
+            (out / ".lock").unlink(missing_ok=True)
+        _held.discard(place)
+        lock.release()
+
+
+_held: set[Path] = set()
 
 
 def make_folder(path: Path) -> None:
@@ -83,11 +122,8 @@ def verify_checksums(root: Path) -> int:
         raise KpError(
             f"{listing}: no such file; restore the folder with 'git checkout {root}' or rebuild it with 'make data'"
         )
-    lines = listing.read_text().splitlines()
-    for line in lines:
-        digest, two_spaces, name = line.partition("  ")
-        if not two_spaces:
-            raise KpError(f"{listing}: '{line}' is not '<sha256>  <file>'; restore it with 'git checkout {listing}'")
+    named = read_checksums(listing)
+    for name, digest in named.items():
         path = root / name
         if not path.is_file():
             raise KpError(
@@ -95,7 +131,39 @@ def verify_checksums(root: Path) -> int:
             )
         if sha256(path) != digest:
             raise KpError(f"{path}: differs from its checksum; restore it with 'git checkout {path}'")
-    return len(lines)
+    folders = {(root / name).parent for name in named}
+    found = {path for folder in folders for path in folder.iterdir() if path.is_file() and path.name[0] != "."}
+    if stranger := min(found - {root / name for name in named} - {listing}, default=None):
+        raise KpError(f"{stranger}: is none of the files in {listing}; move it elsewhere")
+    return len(named)
+
+
+def read_checksums(listing: Path) -> dict[str, str]:
+    """Name of a file below the list's folder → its SHA-256. KpError for a list that is empty, or that names files
+    elsewhere.
+    """
+    cure = f"restore it with 'git checkout {listing}'"
+    try:
+        lines = listing.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise KpError(f"{listing}: is not text in UTF-8; {cure}") from error
+    named = {}
+    for line in lines:
+        digest, two_spaces, name = line.partition("  ")
+        if not two_spaces:
+            raise KpError(f"{listing}: '{line}' is not '<sha256>  <file>'; {cure}")
+        if not is_below(name):
+            raise KpError(f"{listing}: names '{name}', which lies outside of its folder; {cure}")
+        named[name] = digest
+    if not named:
+        raise KpError(f"{listing}: names no file; {cure}")
+    return named
+
+
+def is_below(name: str) -> bool:
+    """Whether a name from a file stays below the folder that it is meant for."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return bool(name) and not path.is_absolute() and ".." not in path.parts and ":" not in name
 
 
 def read_npz(path: Path, fields: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
@@ -105,6 +173,10 @@ def read_npz(path: Path, fields: tuple[str, ...], optional: tuple[str, ...] = ()
     if not path.is_file():
         raise KpError(f"{path}: no such file; check the path, or rebuild the data with 'make data'")
     try:
+        with zipfile.ZipFile(path) as parts:
+            size = sum(part.file_size for part in parts.infolist())
+        if size > LARGEST:
+            raise KpError(f"{path}: takes {size / 1e9:.1f} GB once it is unpacked; kp reads {LARGEST / 1e9:.0f} GB")
         with np.load(path) as file:
             return {field: file[field] for field in (*fields, *(f for f in optional if f in file.files))}
     except KeyError as error:

@@ -4,6 +4,7 @@ Pictures obey their EXIF orientation; 16-bit pictures become 8-bit ones.
 """
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +20,8 @@ PICTURES = (
     ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm", ".pnm", ".jp2", ".jfif", ".tga",
 )  # fmt: skip
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras store in 16
+LARGEST = 100_000_000  # pixels of a picture
+TOO_LARGE = "has more than 100 million pixels; make it smaller, or cut out the subject"
 STILL = Fraction(1)  # frames a second of pictures, which have no time
 
 
@@ -105,9 +108,17 @@ def _largest(path: Path) -> int:
 
 def _open_picture(path: Path) -> Image.Image:
     try:
-        return Image.open(path)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise KpError(f"{path}: {TOO_LARGE}") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise KpError(f"{path}: not a readable image; copy it again, or convert it") from error
+    if image.width * image.height > LARGEST:
+        image.close()
+        raise KpError(f"{path}: {TOO_LARGE}")
+    return image
 
 
 def _page(image: Image.Image, number: int, path: Path) -> Image.Image:

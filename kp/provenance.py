@@ -13,19 +13,27 @@ from pathlib import Path
 import torch
 
 import kp
-from kp.files import atomic_write, sha256
+from kp.files import atomic_write, read_checksums, sha256
+
+PARTS = ("clips.csv", "skeleton.json", "videos/*/*", "masks/*/*", "priors/*")  # of a video set, which is learnt from
+
+
+def commit() -> str:
+    """The commit of kp's code, with "-dirty" if files differ from it; "unknown" if kp lies in no git checkout of its
+    own.
+    """
+    code = Path(__file__).resolve().parent
+    describe = ["git", "-C", str(code), "describe", "--always", "--dirty"]
+    mine = ["git", "-C", str(code), "ls-files", "--error-unmatch", __file__]  # something else's may lie around kp
+    try:
+        subprocess.run(mine, capture_output=True, check=True)
+        return subprocess.run(describe, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def provenance() -> dict[str, str | int]:
     """Processor, cores used, versions, commit of kp's code (if it lies in a git checkout) and date of this moment."""
-    try:
-        code = Path(__file__).resolve().parent
-        describe = ["git", "-C", str(code), "describe", "--always", "--dirty"]
-        commit = subprocess.run(describe, capture_output=True, text=True, check=True).stdout.strip()
-        top = ["git", "-C", str(code), "ls-files", "--error-unmatch", __file__]
-        subprocess.run(top, capture_output=True, check=True)  # a checkout of something else may lie around kp
-    except (OSError, subprocess.CalledProcessError):
-        commit = "unknown"
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return {
         "processor": _processor(),
@@ -34,7 +42,7 @@ def provenance() -> dict[str, str | int]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "kp": kp.__version__,
-        "commit": commit,
+        "commit": commit(),
         "date": time.strftime("%Y-%m-%d"),
     }
 
@@ -60,9 +68,20 @@ def code_digest(*rooms: str) -> str:
 
 
 def data_checksum(videos: Path) -> str:
-    """First 12 digits of the SHA-256 of the video set's SHA256SUMS; "none" for a set without."""
-    sums = videos / "SHA256SUMS"
-    return sha256(sums)[:12] if sums.is_file() else "none"
+    """First 12 digits of the SHA-256 of what the video set's SHA256SUMS would hold now: of its files, not of the list.
+
+    A set without a list is looked through; "none" if there is no set. KpError for a list that cannot be read.
+    """
+    listing = videos / "SHA256SUMS"
+    if listing.is_file():
+        names = list(read_checksums(listing))
+    else:
+        found = (path for part in PARTS for path in videos.glob(part) if path.is_file() and path.name[0] != ".")
+        names = sorted(path.relative_to(videos).as_posix() for path in found)
+    if not names:
+        return "none"
+    sums = (f"{sha256(videos / name) if (videos / name).is_file() else 'missing'}  {name}\n" for name in names)
+    return hashlib.sha256("".join(sums).encode()).hexdigest()[:12]
 
 
 def _processor() -> str:

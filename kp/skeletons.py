@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
 from kp.errors import KpError
 from kp.geometry import joint_errors
 from kp.sides import find_mirror_pairs, unpaired
+from kp.validation import parse, validated
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,26 @@ class Skeleton:
         ):
             for joint in pair:
                 self.index(joint)
-        joints = [joint for pair in self.mirror_pairs for joint in pair]
-        twice = next((joint for joint in joints if joints.count(joint) > 1), None)
-        loop = next((a for a, b in self.edges if a == b), None)
-        if twice or loop:
-            fault = f"joint '{twice}' is mirrored twice" if twice else f"an edge joins '{loop}' to itself"
+        if fault := self._fault():
             raise KpError(f"skeleton '{self.name}': {fault}; correct it")
+
+    def _fault(self) -> str | None:
+        """What cannot be right in it, in words."""
+        mirrored = [joint for pair in self.mirror_pairs for joint in pair]
+        edges = [frozenset(edge) for edge in self.edges]
+        faults = {
+            "joint {!r} stands there twice": [j for j in self.joints if self.joints.count(j) > 1],
+            "a joint is called {!r}": [j for j in self.joints if not j.strip() or not j.isprintable()],
+            "an edge joins {!r} to itself": [a for a, b in self.edges if a == b],
+            "the edge {} stands there twice": [
+                "–".join(e) for e, f in zip(self.edges, edges, strict=True) if edges.count(f) > 1
+            ],
+            "joint {!r} is mirrored twice": [j for j in mirrored if mirrored.count(j) > 1],
+            "its normaliser has no length, both ends are {!r}": [
+                a for a, b in ([self.normaliser] if self.normaliser else []) if a == b
+            ],
+        }
+        return next((words.format(found[0]) for words, found in faults.items() if found), None)
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -201,9 +218,11 @@ SHIPPED = (BODY, HUMAN36M, FACE)
 
 
 def find_skeleton(name: str) -> Skeleton:
-    """The topology called ``name``, or declared in a file ``*.json``; KpError lists those there are, or names what is
-    wrong in the file.
+    """The topology called ``name``, declared in a file ``*.json``, or declared in ``name`` itself (:func:`embed`).
+    KpError lists those there are, or names what is wrong in the file.
     """
+    if name.startswith("{"):
+        return _declared(name, "skeleton")
     if name.endswith(".json"):
         return load_skeleton(Path(name))
     known = {s.name: s for s in SHIPPED}
@@ -222,38 +241,50 @@ def load_skeleton(path: Path) -> Skeleton:
             f"{path}: no such file; a skeleton of your own is declared in a .json file, see data/hand/hand.json"
         )
     try:
-        declared = json.loads(path.read_text())
-        if "ruler" in declared:  # as kp 0.3 called it
-            declared["normaliser"] = declared.pop("ruler")
-        unknown = sorted(set(declared) - {"name", "joints", "edges", "mirror_pairs", "normaliser", "regions"})
-        if unknown:
-            raise KpError(
-                f"{path}: unknown field '{unknown[0]}'; a skeleton has name, joints, edges, mirror_pairs, normaliser, "
-                "regions"
-            )
-        joints = tuple(map(str, declared["joints"]))
-        edges = tuple((str(a), str(b)) for a, b in declared.get("edges", []))
-        pairs = declared.get("mirror_pairs")
-        pairs = pairs_by_name(joints, path) if pairs is None else tuple((str(a), str(b)) for a, b in pairs)
-        normaliser = tuple(map(str, declared["normaliser"])) if declared.get("normaliser") else None
-        regions = tuple((group, tuple(map(str, joints))) for group, joints in declared.get("regions", {}).items())
-        if len(set(joints)) < len(joints) or not edges:
-            raise KpError(f"{path}: joints must differ, and there must be an edge to draw")
-        if normaliser and len(normaliser) != 2:
-            raise KpError(f"{path}: a normaliser is two joints, here are {len(normaliser)}")
-        try:
-            return Skeleton(str(declared["name"]), joints, edges, pairs, normaliser, regions)
-        except KpError as error:
-            raise KpError(f"{path}: {error}") from error
-    except KeyError as error:
-        raise KpError(f"{path}: has no field {error}; a skeleton needs name, joints and edges") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise KpError(
-            f"{path}: not a skeleton ({' '.join(str(error).split())[:200]}); see data/hand/hand.json"
-        ) from error
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KpError(f"{path}: is not text in UTF-8; write it again") from error
+    return _declared(text, str(path))
 
 
-def pairs_by_name(joints: Sequence[str], path: Path) -> tuple[tuple[str, str], ...]:
+def embed(name: str) -> str:
+    """What :func:`find_skeleton` reads without the file ``name``: the declaration itself, or the shipped one's name. So
+    a configuration, and what was trained with it, holds its skeleton.
+    """
+    if not name.endswith(".json"):
+        return name
+    found = asdict(find_skeleton(name))
+    return json.dumps(found | {"regions": dict(found["regions"])}, ensure_ascii=False)
+
+
+def _declared(text: str, source: str) -> Skeleton:
+    """A topology from the text of a declaration. KpError, about ``source``, says what is wrong in it."""
+    declared = parse(Declared, text, source)
+    pairs = declared.mirror_pairs
+    pairs = pairs_by_name(declared.joints, source) if pairs is None else pairs
+    normaliser = declared.normaliser or declared.ruler
+    try:
+        return Skeleton(
+            declared.name, declared.joints, declared.edges, pairs, normaliser, tuple(declared.regions.items())
+        )
+    except KpError as error:
+        raise KpError(f"{source}: {error}") from error
+
+
+@validated
+class Declared:
+    """A skeleton as a file declares it. ``ruler``: what kp 0.3 called the normaliser."""
+
+    name: str
+    joints: tuple[str, ...]
+    edges: Annotated[tuple[tuple[str, str], ...], Field(min_length=1)]
+    mirror_pairs: tuple[tuple[str, str], ...] | None = None
+    normaliser: tuple[str, str] | None = None
+    regions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ruler: tuple[str, str] | None = None
+
+
+def pairs_by_name(joints: Sequence[str], path: Path | str) -> tuple[tuple[str, str], ...]:
     """(left, right) among joints that file ``path`` names. KpError if names say a side, but none has an opposite."""
     pairs = find_mirror_pairs(joints)
     if not pairs and (alone := unpaired(joints, pairs)):

@@ -141,16 +141,17 @@ def test_empty_batches_are_not():
 
 @pytest.mark.parametrize("average", [1.0, -0.1])
 def test_average_out_of_range(average):
-    with pytest.raises(KpError, match=re.escape(f"optimizer.average is {average}; it must be in [0, 1)")):
+    needed = "below 1" if average > 0 else "at least 0"
+    with pytest.raises(KpError, match=re.escape(f"optimizer.average is {average}; it must be {needed}")):
         Config(optimizer=Optimizer(average=average))
 
 
 def test_record_of_a_newer_version():
     record = json.loads(to_json(Config()))
     record["network"]["depth"] = record["network"].pop("width")
-    expected = "config record does not fit this version of kp: Network has no depth; update kp"
+    expected = "a.json: has no field 'network.depth'; this kp does not know it: correct the name, or update kp"
     with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
-        from_json(json.dumps(record))
+        from_json(json.dumps(record), "a.json")
 
 
 def test_record_of_an_older_version():

@@ -115,24 +115,41 @@ def test_all_fields_of_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("told", "message"),
     [
-        (
-            "{",
-            "not a skeleton (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); see "
-            "data/hand/hand.json",
-        ),
-        ("[]", "not a skeleton (list indices must be integers or slices, not str); see data/hand/hand.json"),
-        ('{"name": "t", "joints": ["a", "b"]}', "joints must differ, and there must be an edge to draw"),
+        ("{", "is not written in JSON (line 1); write it again"),
+        ("[" * 100_000, "is not written in JSON; write it again"),
+        ("[]", "the whole is []; it must be a table of names and values"),
+        ('{"name": "t", "joints": ["a", "b"]}', "'edges' is missing; add it"),
+        ('{"name": "t", "joints": ["a", "b"], "edges": []}', "edges is []; it must be a list of at least 1"),
+        ('{"name": "t", "joints": ["a", "b"], "edges": [["a"]]}', "'edges.0.1' is missing; add it"),
+        ('{"joints": ["a", "b"], "edges": [["a", "b"]]}', "'name' is missing; add it"),
+        ('{"bones": []}', "has no field 'bones'; this kp does not know it: correct the name, or update kp"),
         (
             '{"name": "t", "joints": ["a", "a"], "edges": [["a", "a"]]}',
-            "joints must differ, and there must be an edge to draw",
+            "skeleton 't': joint 'a' stands there twice; correct it",
         ),
         (
-            '{"joints": ["a", "b"], "edges": [["a", "b"]]}',
-            "has no field 'name'; a skeleton needs name, joints and edges",
+            '{"name": "t", "joints": ["a", "b"], "edges": [["a", "a"]]}',
+            "skeleton 't': an edge joins 'a' to itself; correct it",
         ),
         (
-            '{"bones": []}',
-            "unknown field 'bones'; a skeleton has name, joints, edges, mirror_pairs, normaliser, regions",
+            '{"name": "t", "joints": ["a", "b"], "edges": [["a", "b"], ["b", "a"]]}',
+            "skeleton 't': the edge a–b stands there twice; correct it",
+        ),
+        (
+            '{"name": "t", "joints": ["a", "b", "c"], "edges": [["a", "b"]], "mirror_pairs": [["a", "b"], ["a", "c"]]}',
+            "skeleton 't': joint 'a' is mirrored twice; correct it",
+        ),
+        (
+            '{"name": "t", "joints": ["a", "b"], "edges": [["a", "b"]], "mirror_pairs": [["a", "a"]]}',
+            "skeleton 't': joint 'a' is mirrored twice; correct it",
+        ),
+        (
+            '{"name": "t", "joints": ["a", "b"], "edges": [["a", "b"]], "normaliser": ["a", "a"]}',
+            "skeleton 't': its normaliser has no length, both ends are 'a'; correct it",
+        ),
+        (
+            '{"name": "t", "joints": ["a", "b\\u001b[31m"], "edges": [["a", "a"]]}',
+            "skeleton 't': a joint is called 'b\\x1b[31m'; correct it",
         ),
     ],
 )

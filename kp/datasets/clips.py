@@ -23,6 +23,7 @@ from torch import Tensor
 
 from kp.datasets.cache import ClipCache, hold_clips
 from kp.errors import KpError
+from kp.files import is_below
 from kp.video import black_out, read_frames, read_header, read_video, shrink
 
 LOOKED_AT = 32  # clips whose lengths tell how much memory all of them need
@@ -126,10 +127,16 @@ def read_labels(root: Path) -> dict[tuple[str, str], str]:
     if not path.is_file():
         return {}
     try:
-        with open(path, newline="") as file:
-            return {(row["split"], row["clip"]): row["source"] for row in csv.DictReader(file)}
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            labels = {(row["split"], row["clip"]): row["source"] or "" for row in csv.DictReader(file)}
     except KeyError as error:
         raise KpError(f"{path}: has no column {error}; expected: split, clip, source") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise KpError(f"{path}: is not a table in UTF-8; write it again") from error
+    outside = next((clip for name in labels for clip in name if not clip or not is_below(clip) or "/" in clip), None)
+    if outside is not None:
+        raise KpError(f"{path}: '{outside}' is not the name of a clip or a split; write names without folders")
+    return labels
 
 
 def of_source(root: Path, sources: list[str], source: str) -> list[int]:

@@ -14,6 +14,7 @@ from kp.files import read_npz
 from kp.geometry import draw_similarity, from_pixels, resize_pixels
 from kp.skeletons import Skeleton, check_joints, find_skeleton
 
+FAR = 1_000_000  # pixels: no picture is as large
 FEW = 20  # poses: too few to set some aside
 
 
@@ -60,6 +61,14 @@ def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:
     pixel, and the poses follow. KpError names the file for unknown joints, wrong shapes, NaNs.
     """
     data = read_npz(path, ("keypoints", "joint_names", "frame_size", "source"))
+    if data["keypoints"].dtype.kind not in "fiu":
+        raise KpError(f"{path}: keypoints must be numbers, here are {data['keypoints'].dtype}; make it again")
+    for name in ("joint_names", "source"):
+        if data[name].dtype.kind not in "US" or data[name].ndim != 1:
+            raise KpError(f"{path}: {name} must be a list of text; make it again")
+    frame_size = data["frame_size"]
+    if frame_size.size != 1 or frame_size.dtype.kind not in "fiu" or not 2 <= frame_size.item() <= FAR:
+        raise KpError(f"{path}: frame_size is {frame_size.tolist()!r}; it must be one number from 2 to {FAR:,}")
     check_joints(skeleton, [str(n) for n in data["joint_names"]], path)
     pixels = torch.from_numpy(np.asarray(data["keypoints"], np.float32))
     if pixels.ndim != 3 or pixels.shape[1:] != (len(skeleton), 2) or not len(pixels):
@@ -70,10 +79,13 @@ def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:
         raise KpError(
             f"{path}: {int(broken.sum())} poses hold NaN or infinite values, the first is number {first}; remove them"
         )
+    if pixels.abs().max() > FAR or (pixels == pixels[:, :1]).all():
+        raise KpError(f"{path}: holds poses beyond {FAR:,} pixels, or all joints in one point; make it again")
     if len(data["source"]) != len(pixels):
         raise KpError(f"{path}: {len(pixels)} poses but {len(data['source'])} source labels; give one a pose")
-    old = int(data["frame_size"])
-    return Poses(from_pixels(resize_pixels(pixels, old, size), size), [str(s) for s in data["source"]])
+    return Poses(
+        from_pixels(resize_pixels(pixels, int(frame_size.item()), size), size), [str(s) for s in data["source"]]
+    )
 
 
 def load_prior(data: Data, seed: int = 0) -> Poses:

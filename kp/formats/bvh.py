@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 
 from kp.errors import KpError
 from kp.formats.bodies import find_joints
+from kp.formats.poses import check_size
 from kp.sides import find_mirror_pairs
 from kp.skeletons import BODY
 
@@ -155,6 +156,7 @@ def _read_joints(text: str, path: Path) -> list[Joint]:
         raise KpError(
             f"{path}: the hierarchy is not whole{f', joint {bare!r} has no OFFSET' if bare else ''}; export it again"
         )
+    check_size(path, POSES, len(joints))
     return [Joint(**joint) for joint in joints]
 
 

@@ -1,17 +1,44 @@
 """DeepLabCut's HDF5 tables, read without executing anything in them.
 
 pandas keeps the names of columns as pickles, and its own reader unpickles whatever it finds; here a pickle may hold
-text, numbers and lists of them, and nothing that would have to be imported or called.
+text, numbers and lists of them, and nothing that would have to be imported or called. Before anything is read, a file
+is looked through for links to other files and for tables that no memory holds.
 """
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from kp.errors import KpError, library
+
+LARGEST = 100_000_000  # numbers in a table: a day's film of a hundred joints has fewer
+MANY = 100_000  # objects in the names of columns
+
+
+def check_hdf5(path: Path) -> None:
+    """KpError if an HDF5 file would read other files (links, external or virtual storage), or holds more numbers than a
+    table of poses can. OSError if it is none.
+    """
+    h5py = library("h5py", "formats", path)
+    with h5py.File(path, "r") as file:
+
+        def look(name: str, item: object) -> None:
+            if isinstance(item, h5py.Dataset):
+                if item.external or item.is_virtual:
+                    raise KpError(f"{path}: takes the numbers of '{name}' from another file; export it again as one")
+                if item.size and item.size > LARGEST and item.dtype.kind in "fiuc":
+                    raise KpError(f"{path}: '{name}' holds {item.size:,} numbers; kp reads tables of up to {LARGEST:,}")
+
+        def look_at_link(name: str, link: object) -> None:
+            if isinstance(link, h5py.ExternalLink):
+                raise KpError(f"{path}: '{name}' lies in another file; export it again as one")
+
+        file.visititems_links(look_at_link)
+        file.visititems(look)
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -20,8 +47,12 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _plain(attribute):
+    data = bytes(attribute)
     try:
-        return _PlainUnpickler(io.BytesIO(bytes(attribute))).load()
+        sizes = [arg for code, arg, _ in pickletools.genops(data) if isinstance(arg, int) and "PUT" in code.name]
+        if max(sizes, default=0) > MANY:
+            raise ValueError("the names of its columns ask for too much memory")
+        return _PlainUnpickler(io.BytesIO(data)).load()
     except (pickle.UnpicklingError, EOFError, ArithmeticError, MemoryError) as error:
         raise ValueError(f"the names of its columns are damaged: {error}") from error
 
@@ -33,6 +64,7 @@ def read_table(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n c
     Both of pandas' layouts, "table" and "fixed". KpError if there is not one table of numbers with one kind of column;
     ValueError, OSError or KeyError from damaged files.
     """
+    check_hdf5(path)
     with library("h5py", "formats", path).File(path, "r") as file:
         tables = [group for group in file.values() if group.attrs.get("pandas_type") in (b"frame", b"frame_table")]
         if len(tables) != 1:
@@ -59,6 +91,8 @@ def read_table(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n c
     values = np.concatenate(values, 1)
 
     def text(value):
+        if not isinstance(value, bytes | str | int | float):
+            raise ValueError("the names of its columns are no text")
         return value.decode() if isinstance(value, bytes) else str(value)
 
     labels = [dict(zip(names, map(text, column), strict=True)) for column in columns]

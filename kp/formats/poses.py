@@ -11,6 +11,7 @@ from kp.skeletons import SHIPPED, Skeleton
 
 MIN_LIKELIHOOD = 0.6  # as DeepLabCut's own pcutoff
 FAR = 1_000_000  # pixels: no picture is as large
+MANY, LARGEST = 1000, 50_000_000  # joints of a skeleton, and in a file
 NORMALISED = 2.0  # no subject is as small, in pixels
 
 
@@ -76,6 +77,15 @@ class PoseFile:
         edges = f"those of '{skeleton.name}'" if shipped else ", ".join(f"{a}–{b}" for a, b in skeleton.edges)
         parts = [self.counts(skeleton), *self.notes, skeleton.describe_sides(), f"edges: {edges}"]
         return f"{self.path.name}: {'; '.join(parts)}"
+
+
+def check_size(path: Path, poses: int, joints: int) -> None:
+    """KpError if a file would need more memory than poses of any subject do."""
+    if joints > MANY or poses * joints > LARGEST:
+        raise KpError(
+            f"{path}: {poses:,} poses of {joints:,} joints; kp reads up to {MANY:,} joints, and {LARGEST:,} in all "
+            "poses; name joints and frames in the right columns, or divide the file"
+        )
 
 
 def checked(poses: PoseFile, pixels: bool = True) -> PoseFile:

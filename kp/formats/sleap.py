@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kp.errors import KpError, library
+from kp.formats.hdf5 import check_hdf5
 from kp.formats.poses import PoseFile
 from kp.sides import split_side
 
@@ -15,6 +16,8 @@ def read_sleap(path: Path) -> PoseFile:
     In a frame that a user labelled, predictions do not count. KpError if there are no poses, or several skeletons.
     """
     sio = library("sleap_io", "formats", path)
+    if path.suffix.lower() != ".csv":
+        check_hdf5(path)
     labels = sio.load_file(str(path), open_videos=False)
     instances = [(frame.video, i) for frame in labels for i in (frame.user_instances or frame.instances)]
     if not instances:

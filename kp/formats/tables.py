@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from kp.errors import KpError
-from kp.formats.poses import PoseFile, number_of
+from kp.formats.poses import PoseFile, check_size, number_of
 from kp.formats.rows import Row, Rows, find_columns, first_of
 
 SCORES = ("likelihood", "score", "confidence", "conf", "probability", "prob", "certainty", "visibility", "p", "c", "v")
@@ -42,6 +42,7 @@ def read_long(rows: Rows) -> PoseFile:
     poses = {key: i for i, key in enumerate(dict.fromkeys(map(pose, table)))}
     joints = tuple(dict.fromkeys(row.cells[joint] for row in table))
     column = {name: i for i, name in enumerate(joints)}
+    check_size(rows.path, len(poses), len(joints))
     values = np.full((len(poses), len(joints), 3), np.nan)
     taken = set()
     for row in table:

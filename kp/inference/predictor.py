@@ -16,7 +16,7 @@ from kp.formats.track import GLIMPSES, Track
 from kp.geometry import evenly, joint_errors, resize_pixels, to_pixels
 from kp.inference.confidence import UNMEASURED, Curve, confidence, look_around, moves
 from kp.inference.view import View, look
-from kp.method.checkpoint import read_checkpoint
+from kp.method.checkpoint import check_weights, read_checkpoint
 from kp.method.checkpoint import save_weights as write_weights
 from kp.method.model import Model
 from kp.method.networks import evaluating
@@ -54,10 +54,18 @@ class Predictor:
     def load(run: Path) -> "Predictor":
         """From a run folder, or a checkpoint file. KpError if there is no readable checkpoint."""
         saved = read_checkpoint(run / "checkpoint.pt" if run.is_dir() else run)
-        config = from_json(saved["config"])
+        path = run / "checkpoint.pt" if run.is_dir() else run
+        config = from_json(saved["config"], str(path))
         model, first = Model(config), Model(config).regressor
-        model.load_state_dict(saved["modules"]["average" if config.optimizer.average else "model"])
-        first.load_state_dict(saved["modules"]["first_regressor"])
+        try:
+            weights = saved["modules"]["average" if config.optimizer.average else "model"]
+            model.load_state_dict(weights)
+            first.load_state_dict(saved["modules"]["first_regressor"])
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise KpError(
+                f"{path}: its weights do not fit its configuration; restore a copy, or train again"
+            ) from error
+        check_weights(weights, path)
         return Predictor(model.requires_grad_(False), first.requires_grad_(False))
 
     def save(self, path: Path, **notes: str) -> None:
@@ -186,6 +194,9 @@ class Predictor:
         else:
             list(drawn())
         points = np.concatenate([part[0] for part in parts])
+        if not np.isfinite(points).all():
+            broken = int(np.flatnonzero(~np.isfinite(points).all((1, 2)))[0])
+            raise KpError(f"{view.path}: the model finds no numbers in frame {broken}; its weights are broken")
         keypoints, cues = (torch.cat([part[i] for part in parts]) for i in (1, 2))
         sure = confidence(cues, keypoints, self.curve, film=True).numpy()
         seen = None if view.track is None else np.resize(view.track.seen, len(points))

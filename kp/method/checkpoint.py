@@ -6,6 +6,7 @@ Both are loaded without executing anything, and looked through before they are b
 import errno
 import hashlib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -33,6 +34,7 @@ def save_weights(model: Model, first_regressor: nn.Module, path: Path, **notes: 
         for part, net in parts.items()
         for name, tensor in net.state_dict().items()
     }
+    check_weights(tensors, path)
     config = to_json(model.config)
     with atomic_write(path) as part:
         part.write_bytes(save(tensors, {"config": config, "sha256": digest(config, tensors), **notes}))
@@ -63,15 +65,27 @@ def load_weights(path: Path) -> tuple[Model, nn.Module, dict[str, str]]:
     config = notes.get("config")
     if config is None:
         raise KpError(f"{path}: holds no configuration of kp; write it with kp.method.checkpoint.save_weights")
-    if "sha256" in notes and notes["sha256"] != digest(config, tensors):
-        raise KpError(f"{path}: differs from its own checksum; copy it again")
-    model = Model(from_json(config))
-    first = nn.ModuleDict({"first_regressor": Model(from_json(config)).regressor})
+    if any(tensor.dtype not in (torch.float32, torch.int64) for tensor in tensors.values()):
+        raise KpError(f"{path}: its weights are not in float32, as kp writes them; it is no file of kp's")
+    if notes.get("sha256") != digest(config, tensors):
+        found = "differs from its own checksum" if "sha256" in notes else "has no checksum, as kp writes it"
+        raise KpError(f"{path}: {found}; copy it again")
+    check_weights(tensors, path)
+    settings = from_json(config, str(path))
+    misfit = f"{path}: its weights do not fit its configuration; the file is damaged or of another version of kp"
+    try:
+        with torch.device("meta"):  # sizes only: before a wrong one takes memory
+            sizes = {name: weight.shape for name, weight in Model(settings).state_dict().items()}
+    except KpError as error:
+        raise KpError(f"{path}: {error}") from error
+    if any(name in sizes and tensor.shape != sizes[name] for name, tensor in tensors.items()):
+        raise KpError(misfit)
+    model = Model(settings)
+    first = nn.ModuleDict({"first_regressor": Model(settings).regressor})
 
     def parts_of(names):
         return {key: tensor for key, tensor in tensors.items() if key.split(".")[0] in names}
 
-    misfit = f"{path}: its weights do not fit its configuration; the file is damaged or of another version of kp"
     try:
         missing, unexpected = model.load_state_dict(parts_of(PARTS), strict=False)
         first.load_state_dict(parts_of(("first_regressor",)))
@@ -80,6 +94,13 @@ def load_weights(path: Path) -> tuple[Model, nn.Module, dict[str, str]]:
     if unexpected or any(not key.startswith("discriminator.") for key in missing):
         raise KpError(misfit)
     return model.eval().requires_grad_(False), first["first_regressor"].eval().requires_grad_(False), notes
+
+
+def check_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """KpError, about ``path``, if a weight is no number: such networks find nothing."""
+    broken = next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
+    if broken:
+        raise KpError(f"{path}: the weights '{broken}' are no numbers any more; take an earlier copy, or train again")
 
 
 def save_checkpoint(saved: dict, path: Path) -> None:

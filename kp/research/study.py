@@ -132,6 +132,7 @@ def run_one(
     metrics = [m for m in read_metrics(folder) if m["phase"] == "train"]
     true, rates = test.keypoints.flatten(0, 1), config.optimizer
     numbers = dataclasses.asdict(scores) | {
+        "trained": state.origin,
         "setting": setting,
         "description": name,
         "raw_last_weights": last.raw,

@@ -10,6 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -17,17 +18,20 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from kp import distributed
-from kp.config import Config, to_json
+from kp.config import Config, from_json, to_json
 from kp.datasets.clips import Clips, augment_pairs
 from kp.datasets.priors import Poses, augment, reflect_some, vary
 from kp.datasets.retrieval import weigh_prior
 from kp.datasets.sets import open_clips, open_prior
 from kp.errors import KpError
+from kp.files import alone, atomic_write
 from kp.geometry import draw_similarity
-from kp.method.checkpoint import save_checkpoint
+from kp.method.checkpoint import check_weights, save_checkpoint
 from kp.method.losses import reading_loss
 from kp.method.model import Model
 from kp.method.step import arithmetic, descend, settle_precision, step
+from kp.provenance import commit, data_checksum
+from kp.skeletons import embed
 from kp.training.diagnostics import regressor_errors, regressor_fault
 from kp.training.log import append_metrics, read_metrics
 from kp.training.optim import learning_rate
@@ -93,47 +97,74 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     return {name: distributed.mean(term).item() for name, term in terms.items()}
 
 
-def open_run(config: Config, out: Path, device: torch.device) -> State:
+def open_run(config: Config, out: Path, device: torch.device, data: str = "given") -> State:
     """The state to continue from: the folder's checkpoint if it has one for this configuration, else a fresh one.
 
-    Precision "auto" becomes what the checkpoint was trained in, or what the device is fastest in.
+    Precision "auto" becomes what the checkpoint was trained in, or what the device is fastest in. data: the checksum of
+    what is learnt from, unless the caller gives it. Nothing is written. KpError if the folder holds another run, one on
+    other data, or files that are no run's.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        writes = distributed.rank() == 0
-        if not (out / "checkpoint.pt").exists():
-            precision = settle_precision(config.optimizer.precision, str(device))
-            config = config.but(**{"optimizer.precision": precision})
-            if writes:
-                (out / "config.json").write_text(to_json(config))
-                (out / "metrics.jsonl").write_text("")
-            return State(config, device)
-        state = load_state(out / "checkpoint.pt", device)
-        if config.optimizer.precision == "auto":
-            config = config.but(**{"optimizer.precision": state.config.optimizer.precision})
-        if config.but(**{"optimizer.steps": state.config.optimizer.steps}) == state.config and _more_steps(
-            config, state
-        ):
-            tqdm.write(f"{out}: goes on from step {state.step} to {config.optimizer.steps}")
-            state.config = config
-            if writes:
-                (out / "config.json").write_text(to_json(config))
-        if state.config != config:
-            changed = [
-                f.name for f in dataclasses.fields(Config) if getattr(config, f.name) != getattr(state.config, f.name)
-            ]
-            raise KpError(
-                f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete "
-                "it"
-            )
-        lines = [
-            line for line in (out / "metrics.jsonl").read_text(errors="replace").splitlines() if _before(line, state)
-        ]
-        if writes:
-            (out / "metrics.jsonl").write_text("".join(line + "\n" for line in lines))
+    path, used = out / "checkpoint.pt", commit()
+    if not path.exists():
+        check_unused(out)
+        precision = settle_precision(config.optimizer.precision, str(device))
+        state = State(config.but(**{"optimizer.precision": precision}), device)
+        state.origin = {"commits": [used], "data": data}
         return state
-    except OSError as error:
-        raise KpError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    state = load_state(path, device)
+    if config.optimizer.precision == "auto":
+        config = config.but(**{"optimizer.precision": state.config.optimizer.precision})
+    if config.but(**{"optimizer.steps": state.config.optimizer.steps}) == state.config and _more_steps(config, state):
+        tqdm.write(f"{out}: goes on from step {state.step} to {config.optimizer.steps}")
+        state.config = config
+    if state.config != config:
+        fields = dataclasses.fields(Config)
+        changed = [f.name for f in fields if getattr(config, f.name) != getattr(state.config, f.name)]
+        raise KpError(
+            f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete it"
+        )
+    if "given" not in (data, state.origin["data"]) and data != state.origin["data"]:
+        raise KpError(
+            f"{out}: holds a run on other data than {config.data.videos} holds now; choose another --out or delete it"
+        )
+    state.origin["commits"] += [used] if used not in state.origin["commits"] else []
+    if not (out / "metrics.jsonl").is_file():
+        raise KpError(f"{out / 'metrics.jsonl'}: missing; restore it, or make an empty file of that name")
+    return state
+
+
+def check_unused(out: Path) -> None:
+    """KpError if files in ``out`` that a training would write are not those of a run that was cut off early."""
+    files = [out / name for name in ("config.json", "metrics.jsonl", "diagnostics.jsonl", "report.html")]
+    link = next((path for path in files if path.is_symlink()), None)
+    if link:
+        raise KpError(f"{link}: is a link to another file, which a training would write; choose another --out")
+    present = [path for path in files if path.exists()]
+    try:
+        if present:
+            from_json(files[0].read_text(encoding="utf-8"), str(files[0]))
+    except (OSError, UnicodeDecodeError, KpError) as error:
+        raise KpError(f"{present[0]}: is no run's of kp; choose another --out, or move it elsewhere") from error
+
+
+def begin_log(out: Path, state: State) -> None:
+    """Write the run's configuration, and leave the lines in its log of steps that the state has taken."""
+    path = out / "metrics.jsonl"
+    lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+    with atomic_write(out / "config.json") as part:
+        part.write_text(to_json(state.config))
+    with atomic_write(path) as part:
+        part.write_text("".join(line + "\n" for line in lines if _before(line, state)))
+
+
+def save_state(state: State, out: Path) -> None:
+    """Write the run's checkpoint. KpError if weights are no numbers any more; then the one before stays."""
+    try:
+        for net in (state.model, state.average):
+            check_weights(net.state_dict(), out)
+    except KpError as error:
+        raise KpError(_broken(state, out, "a weight")) from error
+    save_checkpoint(state.state_dict(), out / "checkpoint.pt")
 
 
 def _more_steps(config: Config, state: State) -> bool:
@@ -184,8 +215,27 @@ def train(
     unwritable folder, a folder that holds another run, or if a loss is no longer a number: what follows could not be
     trained further.
     """
-    data, out = config.data, Path(out)
-    state, first = open_run(config, out, find_device(distributed.start(device))), distributed.rank() == 0
+    config, out = config.but(**{"data.skeleton": embed(config.data.skeleton)}), Path(out)
+    place, first = find_device(distributed.start(device)), distributed.rank() == 0
+    with alone(out) if first else nullcontext():
+        return run(config, out, place, clips, poses, pretrained, start, on_step, stop_after, strict)
+
+
+def run(
+    config: Config,
+    out: Path,
+    device: torch.device,
+    clips: Clips | None,
+    poses: Poses | None,
+    pretrained: Path | None,
+    start: tuple[Model, nn.Module] | None,
+    on_step: Callable[[State, Clips, Poses], None] | None,
+    stop_after: int | None,
+    strict: bool,
+) -> State:
+    """The loop of :func:`train`, in a folder in which no other process works."""
+    data, first = config.data, distributed.rank() == 0
+    state = open_run(config, out, device, data_checksum(data.videos) if clips is None else "given")
     distributed.share_batches(state.model)
     distributed.wait()
     if poses is None:
@@ -202,6 +252,8 @@ def train(
         adopt_model(state, *start)
     for net in (state.model, state.average, state.first_regressor):
         net.train()
+    if first:
+        begin_log(out, state)
     if config.optimizer.compile:
         for net in (state.model.encoder, state.model.regressor, state.model.decoder, state.model.discriminator):
             net.compile()
@@ -237,11 +289,11 @@ def train(
             if phase == "pretrain" and number == steps:
                 state.finish_pretraining()
             if (number % SAVE_EVERY == 0 or number == steps or time.perf_counter() - saved > SAVE_SECONDS) and first:
-                save_checkpoint(state.state_dict(), out / "checkpoint.pt")
+                save_state(state, out)
                 saved = time.perf_counter()
         bar.close()
     if done == stop_after and first:
-        save_checkpoint(state.state_dict(), out / "checkpoint.pt")
+        save_state(state, out)
     return state
 
 
@@ -249,11 +301,14 @@ def check_finite(terms: dict[str, float], state: State, out: Path) -> None:
     """KpError if a loss is not finite. The checkpoint of run ``out`` stays as it is."""
     broken = [name for name, value in terms.items() if not math.isfinite(value)]
     if broken:
-        raise KpError(
-            f"{out}: training broke in step {state.step or state.pretrain_step}, {broken[0]} is not a number any more; "
-            "begin anew in "
-            "another folder with a lower learning rate (--optimizer.lr) or with --optimizer.precision float32"
-        )
+        raise KpError(_broken(state, out, broken[0]))
+
+
+def _broken(state: State, out: Path, what: str) -> str:
+    return (
+        f"{out}: training broke in step {state.step or state.pretrain_step}, {what} is not a number any more; begin "
+        "anew in another folder with a lower learning rate (--optimizer.lr) or with --optimizer.precision float32"
+    )
 
 
 def report_regressor(state: State, poses: Poses, strict: bool, out: Path) -> None:

@@ -69,9 +69,11 @@ def learn(
 
     averages: pairs of a network's running mean, of decay ``rates.average``, and the network. device: its type; losses
     are computed in ``rates.precision``. beta: Adam's first decay. name: shown before a progress bar; "" shows none.
-    progress: where to go on from, and to keep what is there every minute.
+    progress: where to go on from, and to keep what is there every minute. KpError if the loss, or a weight at the end,
+    is no number.
     """
-    optimizer = torch.optim.Adam(list(weights), rates.lr, (beta, 0.999))
+    weights = list(weights)
+    optimizer = torch.optim.Adam(weights, rates.lr, (beta, 0.999))
     precision = settle_precision(rates.precision, device)
     first = progress.load(optimizer, rates) if progress else 0
     saved = time.monotonic()
@@ -84,6 +86,9 @@ def learn(
         descend(optimizer, value, learning_rate(rates.lr, step, rates.steps, rates.schedule))
         for average, network in averages:
             follow(average, network, rates.average, step + 1)
+        last = step + 1 == rates.steps
+        if not value.isfinite() or (last and not all(weight.isfinite().all() for weight in weights)):
+            raise KpError(f"{name or 'training'}: broke in step {step + 1}, its weights are no numbers; lower its rate")
         if progress and time.monotonic() - saved > SAVE_SECONDS:
             progress.save(optimizer, rates, step + 1)
             saved = time.monotonic()

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from kp.config import Config, from_json, to_json
+from kp.errors import KpError
 from kp.inference.predictor import Predictor
 from kp.method.checkpoint import read_checkpoint
 from kp.method.losses import make_perceptual
@@ -19,7 +20,9 @@ class State:
     """Networks, running means, optimisers, image pool, random generator and the two step counters.
 
     ``average`` is the running mean of the weights of Φ, η and Ψ, the model that predicts.
-    ``first_regressor`` is η as it was after pre-training: it resolves left and right without labels.
+    ``first_regressor`` is η as it was after pre-training: it resolves left and right without labels. ``origin``: the
+    commits of kp's code that it was trained with, and the checksum of the
+    data, or "given" where they came from memory.
     """
 
     def __init__(self, config: Config, device: torch.device):
@@ -44,6 +47,7 @@ class State:
         self.pool = ImagePool()
         self.generator = torch.Generator().manual_seed(config.seed)
         self.pretrain_step, self.step = 0, 0
+        self.origin: dict = {"commits": [], "data": "given"}
         self.finish_pretraining()
 
     @property
@@ -72,6 +76,7 @@ class State:
             config=to_json(self.config),
             pretrain_step=self.pretrain_step,
             step=self.step,
+            origin=self.origin,
             modules={k: m.state_dict() for k, m in self.modules.items()},
             optimizers={k: o.state_dict() for k, o in self.optimizers.items()},
             perceptual_scale=self.perceptual.scale,  # not Γ's weights: they come from a file and never change
@@ -80,7 +85,8 @@ class State:
         )
 
     def load_state_dict(self, saved: dict) -> None:
-        self.pretrain_step, self.step = saved["pretrain_step"], saved["step"]
+        self.pretrain_step, self.step = int(saved["pretrain_step"]), int(saved["step"])
+        self.origin = saved.get("origin", self.origin)
         for k, module in self.modules.items():
             module.load_state_dict(saved["modules"][k])
         for k, optimizer in self.optimizers.items():
@@ -91,8 +97,11 @@ class State:
 
 
 def load_state(path: Path, device: torch.device) -> State:
-    """The state saved in a checkpoint, with the configuration it was made with."""
+    """The state saved in a checkpoint, with the configuration it was made with. KpError if it is not whole."""
     saved = read_checkpoint(path)
-    state = State(from_json(saved["config"]), device)
-    state.load_state_dict(saved)
+    state = State(from_json(saved["config"], str(path)), device)
+    try:
+        state.load_state_dict(saved)
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise KpError(f"{path}: does not hold all of a training's state; restore a copy, or train again") from error
     return state

@@ -26,10 +26,36 @@ def test_load_poses_at_its_own_size(tmp_path):
 
 
 def test_load_poses_follows_the_resize(tmp_path):
-    path = write(tmp_path / "p.npz", keypoints=np.full((1, 17, 2), (0, 127), np.float32), source=np.array(["a"]))
-    # 0 → −0.25 and 127 → 63.25 of 64 pixels; ∓1 are the pixel centres 0 and 63
-    expected = torch.tensor([-1 - 0.5 / 63, 1 + 0.5 / 63]).expand(1, 17, 2)
+    keypoints = np.full((1, 17, 2), (0, 127), np.float32)
+    keypoints[:, 1:] = 63.5
+    path = write(tmp_path / "p.npz", keypoints=keypoints, source=np.array(["a"]))
+    # 0 → −0.25 and 127 → 63.25 of 64 pixels; ∓1 are the pixel centres 0 and 63, 0 is the middle
+    expected = torch.zeros(1, 17, 2)
+    expected[:, 0] = torch.tensor([-1 - 0.5 / 63, 1 + 0.5 / 63])
     torch.testing.assert_close(load_poses(path, BODY, 64).keypoints, expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"frame_size": np.array(0)}, "frame_size is 0; it must be one number from 2 to 1,000,000"),
+        ({"frame_size": np.array(-1)}, "frame_size is -1; it must be one number"),
+        ({"frame_size": np.array(np.nan)}, "frame_size is nan; it must be one number"),
+        ({"frame_size": np.array("x")}, "frame_size is 'x'; it must be one number"),
+        ({"frame_size": np.array([64, 64])}, "frame_size is [64, 64]; it must be one number"),
+        ({"source": np.array("cmu")}, "source must be a list of text; make it again"),
+        ({"joint_names": np.arange(17)}, "joint_names must be a list of text; make it again"),
+        ({"keypoints": np.full((20, 17, 2), "x")}, "keypoints must be numbers, here are <U1; make it again"),
+        ({"keypoints": np.ones((20, 17, 2), complex)}, "keypoints must be numbers, here are complex128; make it again"),
+        ({"keypoints": np.full((20, 17, 2), 1e30)}, "holds poses beyond 1,000,000 pixels, or all joints in one point"),
+        ({"keypoints": np.zeros((20, 17, 2))}, "holds poses beyond 1,000,000 pixels, or all joints in one point"),
+    ],
+    ids=str,
+)
+def test_values_that_no_prior_has(tmp_path, changes, message):
+    path = write(tmp_path / "p.npz", **changes)
+    with pytest.raises(KpError, match=re.escape(f"{path}: {message}")):
+        load_poses(path, BODY, 64)
 
 
 @pytest.mark.parametrize("shape", [(20, 16, 2), (20, 17, 3), (17, 2), (0, 17, 2)], ids=str)

@@ -51,7 +51,7 @@ def test_damaged_names_of_columns(tmp_path):
     table().to_hdf(tmp_path / "a.h5", key="df_with_missing", format="table")
     with h5py.File(tmp_path / "a.h5", "a") as file:
         file["df_with_missing/table"].attrs["values_block_0_kind"] = np.bytes_(b"(lp1\n(V")
-    with pytest.raises(KpError, match="the names of its columns are damaged"):
+    with pytest.raises(KpError, match=re.escape("not a readable pose file (ValueError: ")):
         read_pose_file(tmp_path / "a.h5")
 
 

@@ -6,8 +6,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import kp
+from kp.config import to_json
 from kp.errors import KpError
 from kp.inference.published import load
+from kp.method.checkpoint import digest
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +100,34 @@ def test_a_file_that_lacks_weights(predictor, tmp_path):
     predictor.save(path)
     tensors = load_file(path)
     tensors.pop("encoder.last.1.bias")
-    from kp.config import to_json
-
-    save_file(tensors, path, {"config": to_json(predictor.model.config)})
+    config = to_json(predictor.model.config)
+    save_file(tensors, path, {"config": config, "sha256": digest(config, tensors)})
     with pytest.raises(KpError, match=re.escape(f"{path}: its weights do not fit its configuration")):
+        load(path)
+
+
+def test_weights_that_nothing_vouches_for(predictor, tmp_path):
+    """Without a checksum, with what is no number, in another precision, of a size that no memory holds."""
+    path = tmp_path / "m.safetensors"
+    predictor.save(path)
+    tensors, config = load_file(path), to_json(predictor.model.config)
+
+    def refused(message, tensors=tensors, config=config, **notes):
+        save_file(tensors, path, {"config": config, "sha256": digest(config, tensors)} | notes)
+        with pytest.raises(KpError, match=re.escape(f"{path}: {message}")):
+            load(path)
+
+    broken = tensors | {"encoder.last.1.bias": torch.full_like(tensors["encoder.last.1.bias"], torch.nan)}
+    refused("the weights 'encoder.last.1.bias' are no numbers any more; take an earlier copy, or train again", broken)
+    refused("differs from its own checksum; copy it again", sha256="0")
+    refused("its weights do not fit its configuration", config=config.replace('"width": 4', '"width": 1024'))
+    for wrong in ("null", "[]", "{", '{"network": 7}', '{"data": {"videos": 7}}', config.replace("body", "x")):
+        refused("", config=wrong)
+    save_file(tensors, path, {"config": config})
+    with pytest.raises(KpError, match=re.escape(f"{path}: has no checksum, as kp writes it; copy it again")):
+        load(path)
+    save_file({name: tensor.bfloat16() for name, tensor in tensors.items()}, path, {"config": config})
+    with pytest.raises(KpError, match=re.escape(f"{path}: its weights are not in float32, as kp writes them")):
         load(path)
 
 

@@ -3,7 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+import kp
 import kp.training.loop
 from kp.config import Optimizer, from_json, smoke
 from kp.datasets.clips import load_clips, to_images
 from kp.datasets.priors import Poses, load_poses
 from kp.datasets.retrieval import weigh_prior
 from kp.errors import KpError
+from kp.files import alone
 from kp.geometry import Similarity, joint_errors
 from kp.method.step import ImagePool, descend, frozen
 from kp.skeletons import BODY
@@ -122,7 +124,9 @@ def test_saves_on_the_way(config, clips, poses, tmp_path, monkeypatch):
 
 def test_given_data_is_used_instead_of_the_folder(finished, config, clips, poses, tmp_path, same):
     elsewhere = replace(config, data=replace(config.data, videos=Path("nowhere")))
-    states = [s.state_dict() | dict(config="") for s in (train(elsewhere, tmp_path, clips, poses), finished[1])]
+    states = [
+        s.state_dict() | dict(config="", origin="") for s in (train(elsewhere, tmp_path, clips, poses), finished[1])
+    ]
     assert same(*states)
 
 
@@ -132,7 +136,117 @@ def test_no_truth_is_needed(finished, own, config, tmp_path, same):
     (own / "clips.csv").unlink()
     (own / "SHA256SUMS").unlink()
     state = train(replace(config, data=replace(config.data, videos=own)), tmp_path / "run")
-    assert same(state.state_dict() | dict(config=""), finished[1].state_dict() | dict(config=""))
+    assert same(*(s.state_dict() | dict(config="", origin="") for s in (state, finished[1])))
+
+
+def test_a_second_training_in_the_folder_is_refused(config, clips, poses, tmp_path):
+    """By another process; the same one may ask again, as kp fit does. When the first is killed, the folder is free."""
+    code = "import sys, time; from pathlib import Path; from kp.files import alone\nwith alone(Path(sys.argv[1])):\n"
+    code += "    print('here', flush=True); time.sleep(60)"
+    other = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline() == "here\n"
+        words = (
+            f"{re.escape(str(tmp_path))}: process {other.pid} .since .*. works in it; wait for its end, or choose an"
+        )
+        with pytest.raises(KpError, match=words):
+            train(config, tmp_path, clips, poses)
+        assert not (tmp_path / "config.json").exists()
+    finally:
+        other.kill()
+        other.wait()
+    with alone(tmp_path):
+        train(config, tmp_path, clips, poses, stop_after=1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint.pt", "config.json", "metrics.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.jsonl", "diagnostics.jsonl", "report.html"])
+def test_files_of_somebody_else_stay_as_they_are(config, tmp_path, name):
+    (tmp_path / name).write_text('{"precious": 1}')
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / name}: is no run's of kp; choose another --out")):
+        train(config, tmp_path)
+    assert (tmp_path / name).read_text() == '{"precious": 1}'
+    (tmp_path / name).rename(tmp_path / "victim.txt")
+    (tmp_path / name).symlink_to("victim.txt")
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / name}: is a link to another file, which a training")):
+        train(config, tmp_path)
+    assert (tmp_path / "victim.txt").read_text() == '{"precious": 1}'
+
+
+def test_nothing_is_written_before_the_data_are_read(config, tmp_path):
+    with pytest.raises(KpError, match="no such file"):
+        train(replace(config, data=replace(config.data, prior="none")), tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_log_that_is_missing(config, clips, poses, tmp_path):
+    train(config, tmp_path, clips, poses, stop_after=2)
+    (tmp_path / "metrics.jsonl").unlink()
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'metrics.jsonl'}: missing; restore it, or make an")):
+        train(config, tmp_path, clips, poses)
+    (tmp_path / "metrics.jsonl").write_text("")
+    train(config, tmp_path, clips, poses, stop_after=1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda saved: saved.pop("modules"),
+        lambda saved: saved["modules"]["model"].popitem(),
+        lambda saved: saved.update(step="x"),
+        lambda saved: saved.update(optimizers={}),
+        lambda saved: saved.update(generator=torch.zeros(3)),
+    ],
+)
+def test_a_sound_file_of_other_content(config, clips, poses, tmp_path, change):
+    train(config, tmp_path, clips, poses, stop_after=2)
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    change(saved)
+    torch.save(saved, tmp_path / "checkpoint.pt")
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'checkpoint.pt'}: does not hold all of a training's")):
+        train(config, tmp_path, clips, poses)
+
+
+def test_broken_weights_do_not_replace_good_ones(config, clips, poses, tmp_path):
+    """The step after which a checkpoint is written is the one that breaks them: its loss was a number."""
+    train(config, tmp_path, clips, poses, stop_after=5)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+
+    def spoil(state, *_):
+        state.model.encoder.last[1].bias.data.fill_(torch.nan)
+
+    with pytest.raises(KpError, match="training broke in step 2, a weight is not a number any more; begin anew"):
+        train(config, tmp_path, clips, poses, on_step=spoil, stop_after=1)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_run_goes_on_with_its_own_data_only(config, own, tmp_path):
+    mine = replace(config, data=replace(config.data, videos=own))
+    train(mine, tmp_path / "run", stop_after=2)
+    with np.load(own / "priors/matched.npz") as file:
+        np.savez(own / "priors/matched.npz", **{**file, "keypoints": file["keypoints"] * 0.9})
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'run'}: holds a run on other data than {own} holds now")):
+        train(mine, tmp_path / "run")
+
+
+def test_a_checkpoint_knows_the_code_that_made_it(config, clips, poses, tmp_path, monkeypatch):
+    for made_by in ("one", "two", "two"):
+        monkeypatch.setattr("kp.training.loop.commit", lambda made_by=made_by: made_by)
+        state = train(config, tmp_path, clips, poses, stop_after=1)
+    assert state.origin == {"commits": ["one", "two"], "data": "given"}
+
+
+def test_a_run_holds_its_skeleton(config, clips, poses, tmp_path):
+    """Not the path of a file, which another folder does not have."""
+    told = asdict(replace(BODY, name="mine")) | {"regions": {}}
+    (tmp_path / "mine.json").write_text(json.dumps(told))
+    mine = replace(config, data=replace(config.data, skeleton=str(tmp_path / "mine.json")))
+    train(mine, tmp_path / "run", clips, poses, stop_after=6)
+    train(mine, tmp_path / "run", clips, poses).predictor().save(tmp_path / "m.safetensors")
+    (tmp_path / "mine.json").unlink()
+    assert (
+        kp.load(tmp_path / "m.safetensors").skeleton == kp.load(tmp_path / "run").skeleton == replace(BODY, name="mine")
+    )
 
 
 def test_nothing_that_trains_imports_the_truth():
@@ -391,7 +505,7 @@ def test_pretraining_learns_to_read_poses(tiny, tmp_path):
 
 COMPILED = """
 import sys, torch
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from kp.config import smoke
 from kp.training.loop import train

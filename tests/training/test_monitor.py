@@ -7,6 +7,7 @@ import pytest
 
 import kp.training.diagnostics
 import kp.training.monitor
+from kp.config import to_json
 from kp.errors import KpError
 from kp.training.loop import train
 from kp.training.monitor import Monitor, read_diagnostics
@@ -79,14 +80,15 @@ def test_the_page_says_how_training_ended(config, clips, poses, tmp_path, often)
     assert "stopped: KeyboardInterrupt · step 3 of 6" in page and "refresh" not in page
 
 
-def test_training_that_breaks_is_said(config, clips, poses, tmp_path, often):
+def test_training_that_breaks_is_said(config, clips, poses, tmp_path, often, monkeypatch):
     """So large a step that the next loss is not a number: the error says so, the page too, and the checkpoint is the
     last good one.
     """
-    fast = replace(config, optimizer=replace(config.optimizer, lr=1e30, schedule="constant"))
+    fast = replace(config, optimizer=replace(config.optimizer, schedule="constant"))
     expected = (
         "is not a number any more; begin anew in another folder with a lower learning rate (--optimizer.lr) or with"
     )
+    monkeypatch.setattr("kp.training.loop.learning_rate", lambda peak, *_: 1e30 if peak == fast.optimizer.lr else 1e-4)
     with pytest.raises(KpError, match=re.escape(expected)), Monitor(tmp_path) as watch:
         train(fast, tmp_path, clips, poses, on_step=watch)
     assert load_state(tmp_path / "checkpoint.pt", config_device()).step == 0
@@ -116,6 +118,7 @@ def test_a_run_without_training_has_no_page(config, clips, poses, tmp_path):
 def test_a_page_that_cannot_be_written(config, clips, poses, tmp_path, often):
     shutil.rmtree(tmp_path)
     (tmp_path / "run/report.html/taken").mkdir(parents=True)
+    (tmp_path / "run/config.json").write_text(to_json(config))
     with (
         pytest.raises(KpError, match=re.escape(f"{tmp_path / 'run/report.html'}: cannot be written")),
         Monitor(tmp_path / "run") as watch,

@@ -33,11 +33,11 @@ def check_hdf5(path: Path) -> None:
                 if item.size and item.size > LARGEST and item.dtype.kind in "fiuc":
                     raise KpError(f"{path}: '{name}' holds {item.size:,} numbers; kp reads tables of up to {LARGEST:,}")
 
-        def look_at_link(name: str, link: object) -> None:
-            if isinstance(link, h5py.ExternalLink):
-                raise KpError(f"{path}: '{name}' lies in another file; export it again as one")
-
-        file.visititems_links(look_at_link)
+        links: dict[str, object] = {}
+        file.visititems_links(lambda name, link: links.setdefault(name, link) and None)
+        outside = next((name for name, link in links.items() if isinstance(link, h5py.ExternalLink)), None)
+        if outside:
+            raise KpError(f"{path}: '{outside}' lies in another file; export it again as one")
         file.visititems(look)
 
 

@@ -60,7 +60,7 @@ def validated(cls: type[Kind]) -> type[Kind]:
     return checked
 
 
-def parse(kind: type[Kind], text: str, source: str) -> Kind:
+def parse(kind: Any, text: str, source: str) -> Any:
     """The value of a type of ours that a text in JSON holds. KpError, about ``source``, for anything else."""
     try:
         return TypeAdapter(kind).validate_python(json.loads(text))

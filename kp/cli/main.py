@@ -3,15 +3,14 @@
 import difflib
 import inspect
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
 
-import tyro
-
 import kp
-from kp.errors import KpError
+from kp.errors import KpError, printable
 
 COMMANDS = {
     "Use a model": ("kp.cli.use", ("predict", "repose", "export")),
@@ -48,25 +47,55 @@ def overview() -> str:
     return "\n".join([*lines, "", "kp --version prints the version."])
 
 
+GOES_ON = {
+    "train": "the same command goes on from the last checkpoint",
+    "fit": "the same command goes on where it was",
+    "study": "the same command goes on with the run that was cut off",
+    "masks": "the same command goes on where it was",
+}
+"""What to say of a command that was stopped; others begin anew."""
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end (SIGTERM), as queues of clusters do."""
+
+
+def terminate(*_) -> None:
+    """End as after Ctrl-C: reports say so, files are whole."""
+    raise Terminated
+
+
 def main() -> None:
     """Entry point: one line and exit status 1 for mistakes in the input, no traceback."""
     words = sys.argv[1:]
-    warnings.formatwarning = lambda message, *_, **__: f"kp: warning: {message}\n"
+    command = words[0] if words else ""
     try:
-        if not words or words[0] in ("-h", "--help", "help"):
+        signal.signal(signal.SIGTERM, terminate)
+        warnings.formatwarning = lambda message, *_, **__: f"kp: warning: {printable(str(message))}\n"
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="replace")  # a terminal that does not write η
+        if command in ("", "-h", "--help", "help"):
             print(overview())
-        elif words[0] in ("-V", "--version"):
+        elif command in ("-V", "--version"):
             print(f"kp {kp.__version__}")
         else:
-            command = find_command(words[0])
-            threads = str(max(1, (os.cpu_count() or 1) - 1))
-            os.environ.setdefault("OMP_NUM_THREADS", threads)  # as kp.distributed.leave_a_core, before torch is there
-            tyro.cli(command, prog=f"kp {words[0]}", args=words[1:], config=(tyro.conf.CascadeSubcommandArgs,))
+            run(command, words[1:])
         sys.stdout.flush()
     except KpError as error:
         sys.exit(f"kp: {error}")
     except BrokenPipeError:  # whoever read our words has gone, as in: kp --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit("kp: stopped; the same command goes on from the last checkpoint")
+    except KeyboardInterrupt as stop:
+        print(f"kp: stopped; {GOES_ON.get(command, 'the same command begins anew')}", file=sys.stderr)
+        sys.exit(128 + signal.SIGTERM if isinstance(stop, Terminated) else 1)
+
+
+def run(command: str, words: list[str]) -> None:
+    """Run a command with the words after it."""
+    import tyro
+
+    function = find_command(command)
+    threads = str(max(1, (os.cpu_count() or 1) - 1))
+    os.environ.setdefault("OMP_NUM_THREADS", threads)  # as kp.distributed.leave_a_core, before torch is there
+    tyro.cli(function, prog=f"kp {command}", args=words, config=(tyro.conf.CascadeSubcommandArgs,))

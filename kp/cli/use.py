@@ -8,7 +8,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from kp.cli.options import Subject, Where, one_each
-from kp.errors import KpError
+from kp.errors import KpError, printable
 
 ENDINGS = {
     "csv": ".csv",
@@ -32,8 +32,8 @@ def predict(
 
     Writes for each input its keypoints and their confidence, in pixels of that input (0 = centre of the first pixel); a
     PNG with the poses drawn over up to eight frames and, for a video, an mp4 with all of them. Each frame is read as it
-    is and mirrored: keypoints are the mean. Confidence comes from the distances between these two readings and that of
-    the redrawn skeleton.
+    is and mirrored: keypoints are the mean. Confidence comes from how far readings of the image, mirrored, moved and
+    redrawn, lie apart. After Ctrl-C the frames that were read are kept, in files that say how many.
 
     Args:
         run: Run folder, .safetensors file, or the name of a published model: people, faces.
@@ -46,6 +46,7 @@ def predict(
     """
     from kp.files import make_folder
     from kp.inference.batch import name_results, summary
+    from kp.inference.predictor import Interrupted
     from kp.inference.published import load
     from kp.inference.view import look
 
@@ -70,6 +71,12 @@ def predict(
             for ending in endings[:-1]:
                 track.save(out / f"{name}{ending}")
             tracks[path] = replace(track, glimpses=[])  # pictures would fill the memory
+        except Interrupted as stop:
+            part = f"{name}_until_{len(stop.track.keypoints)}"
+            for ending in endings[:-1]:
+                stop.track.save(out / f"{part}{ending}")
+            print(f"{printable(str(path))}: stopped; what was found until there is in {out / part}{endings[0]}")
+            raise
         except KpError as error:  # the others go on
             if len(names) == 1:
                 raise

@@ -34,7 +34,8 @@ class Track:
     squares as the model saw them, at its size, with their keypoints in [-1, 1]. ``times``: seconds on the film's own
     clock, which may start anywhere; None means evenly spaced from 0. ``seen``: in which frames the subject was found;
     in the others the model looked where it was before. None means that whole frames were seen.
-    ``second``: share of the frames in which something else moved, nearly as large as the subject.
+    ``second``: share of the frames in which something else moved, nearly as large as the subject; ``blank``: share of
+    those that show nothing, or noise.
     """
 
     video: Path
@@ -47,6 +48,7 @@ class Track:
     times: Float[np.ndarray, " t"] | None = None
     seen: Bool[np.ndarray, " t"] | None = None
     second: float = 0.0
+    blank: float = 0.0
 
     @property
     def clock(self) -> Float[np.ndarray, " t"]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kp.errors import KpError
+from kp.errors import KpError, printable
 from kp.formats.track import Track
 from kp.video import find_videos
 
@@ -67,13 +67,15 @@ def summary(tracks: dict[Path, Track]) -> list[str]:
     for path, track in tracks.items():
         seen = "–" if track.seen is None else f"{track.seen.mean():.0%}"
         gap = "–" if track.seen is None else f"{track.longest_gap} frames"
-        rows.append((str(path), str(len(track.keypoints)), seen, gap, f"{track.confidence.mean():.2f}", verdict(track)))
+        sure = f"{track.confidence.mean():.2f}"
+        rows.append((printable(str(path)), str(len(track.keypoints)), seen, gap, sure, verdict(track)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 LITTLE, LONG = 0.8, 2.0  # share of frames in which the subject must be seen; seconds that it may be gone
 RIVALS = 0.2  # share of the frames in which a second thing may move
+BLANK = 0.1  # share of the frames that may show nothing
 SURE, UNSURE = 0.6, 0.35  # mean confidence
 
 
@@ -86,6 +88,8 @@ def verdict(track: Track) -> str:
         faults.append(f"the subject was found in {track.seen.mean():.0%} of the frames only")
     if track.seen is not None and track.longest_gap / track.rate > LONG:
         faults.append(f"it was gone for {track.longest_gap / track.rate:.1f} s")
+    if track.blank > BLANK:
+        faults.append(f"{track.blank:.0%} of the frames show nothing, or noise")
     if track.second > RIVALS:
         faults.append(f"something else moves in {track.second:.0%} of the frames")
     if confidence < UNSURE:

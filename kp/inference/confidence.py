@@ -29,6 +29,7 @@ CUES = ("mirrored", "moved", "redrawn", "drawing", "contrast", "brightness")
 SMOOTH = 5  # frames
 AROUND, POINTS = 0.12, 7  # half a side of the window that is looked at, in kp's coordinates, and its points a side
 DARK = -0.9  # of [-1, 1]
+FLAT, NOISE = 0.02, 0.33  # standard deviation of grey levels in [-1, 1]; correlation of neighbouring pixels
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,19 @@ def look_around(
     contrast = at(images).std(-1).mean(1)
     bright = at((images > DARK).any(1, keepdim=True).float()).mean(-1)[:, 0]
     return torch.stack([differing, contrast, bright], -1) * 10
+
+
+def shows_something(images: Float[Tensor, "n 3 s s"]) -> Bool[Tensor, " n"]:
+    """Which images are neither of one colour nor noise: their grey levels differ, and those of neighbours less.
+
+    The limits lie between validation images (0.045 and more; correlations of neighbours of 0.36 and more, but for dark
+    ones with noise) and films of noise (0.30 and less).
+    """
+    grey = images.mean(1)
+    grey = grey - grey.mean((1, 2), keepdim=True)
+    power = grey.square().mean((1, 2))
+    alike = (grey[:, 1:] * grey[:, :-1]).mean((1, 2)) + (grey[:, :, 1:] * grey[:, :, :-1]).mean((1, 2))
+    return (power.sqrt() > FLAT) & (alike / 2 > NOISE * power)
 
 
 def still_cues(cues: Float[Tensor, "*n c"]) -> Float[Tensor, "*n d"]:

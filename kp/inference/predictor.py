@@ -14,7 +14,7 @@ from kp.errors import KpError
 from kp.figures import draw_poses
 from kp.formats.track import GLIMPSES, Track
 from kp.geometry import evenly, joint_errors, resize_pixels, to_pixels
-from kp.inference.confidence import UNMEASURED, Curve, confidence, look_around, moves
+from kp.inference.confidence import UNMEASURED, Curve, confidence, look_around, moves, shows_something
 from kp.inference.view import View, look
 from kp.method.checkpoint import check_weights, read_checkpoint
 from kp.method.checkpoint import save_weights as write_weights
@@ -24,6 +24,14 @@ from kp.skeletons import resolve_flips
 from kp.video import shrink, write_video
 
 DARK, BLACK_SHARE = 16, 0.3  # a removed background: at least this share of pixels is darker than this
+
+
+class Interrupted(KeyboardInterrupt):
+    """``track``: what was found in the frames before someone stopped the prediction of a film."""
+
+    def __init__(self, track: Track):
+        super().__init__()
+        self.track = track
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,8 @@ class Predictor:
         self, images: Float[Tensor, "n 3 s s"], first: int = 0
     ) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k 6"]]:
         """(keypoints, cues): (x, y) in [-1, 1], the mean of the readings of each image and of its mirror image; and
-        what is known of each joint (:mod:`kp.inference.confidence`), distances in % of the image size.
+        what is known of each joint (:mod:`kp.inference.confidence`), distances in % of the image size. Of images that
+        show nothing the readings count as far apart.
 
         first: the number of the first image in its film, which says how each is moved. All readings agree on left and
         right.
@@ -136,6 +145,7 @@ class Predictor:
         others = (mirrored, moved, resolve_flips(prediction.reference, one, self.skeleton))
         distances = torch.stack([joint_errors(one, other) for other in others], -1)
         keypoints = (one + mirrored) / 2
+        distances[~shows_something(images)] = 100.0  # no reading of nothing is like another
         surroundings = look_around(keypoints, images, prediction.skeleton, prediction.redrawn)
         return keypoints, torch.cat([distances, surroundings], -1)
 
@@ -167,17 +177,21 @@ class Predictor:
 
         crop, boxes, masks: where the subject is (:func:`kp.inference.view.look`). overlay: also write the film with the
         poses drawn over it, if it has more than one frame. KpError names the file that does not fit, or says that a
-        background shows and the model learnt from subjects on black.
+        background shows and the model learnt from subjects on black; :class:`Interrupted`, with the track so far, after
+        Ctrl-C.
         """
         view = path if isinstance(path, View) else look(Path(path), crop, boxes, masks, progress)
         parts, times, glimpses, moments = [], [], {}, set(evenly(view.count, GLIMPSES))
+        blank = 0
         draws = overlay is not None and view.count > 1
 
         def drawn():
+            nonlocal blank
             for first, frames, squares in view.chunks(self.size, progress):
                 self.check_background(squares, str(view.path))
                 images = to_images(torch.from_numpy(squares))
                 keypoints, cues = self.readings(images, first)
+                blank += int((~shows_something(images)).sum())
                 places = view.squares.part(first, first + len(frames))
                 shown = places.to_frame(to_pixels(keypoints, self.size), self.size).numpy()
                 parts.append((view.stored(shown), keypoints, cues))
@@ -189,21 +203,29 @@ class Predictor:
                     for frame, pose in zip(frames, shown, strict=True):
                         yield draw_poses(frame.pixels[None], pose[None], self.skeleton)[0]
 
-        if draws:
-            write_video(overlay, drawn(), crf=20, rate=view.rate, preset="veryfast")
-        else:
-            list(drawn())
-        points = np.concatenate([part[0] for part in parts])
-        if not np.isfinite(points).all():
-            broken = int(np.flatnonzero(~np.isfinite(points).all((1, 2)))[0])
-            raise KpError(f"{view.path}: the model finds no numbers in frame {broken}; its weights are broken")
-        keypoints, cues = (torch.cat([part[i] for part in parts]) for i in (1, 2))
-        sure = confidence(cues, keypoints, self.curve, film=True).numpy()
-        seen = None if view.track is None else np.resize(view.track.seen, len(points))
-        return Track(
-            view.path, view.stored_size, view.rate, self.skeleton, points, sure, [*glimpses.values()],
-            np.array(times), seen, view.track.second if view.track else 0.0,
-        )  # fmt: skip
+        def found() -> Track:
+            points = np.concatenate([part[0] for part in parts])
+            if not np.isfinite(points).all():
+                broken = int(np.flatnonzero(~np.isfinite(points).all((1, 2)))[0])
+                raise KpError(f"{view.path}: the model finds no numbers in frame {broken}; its weights are broken")
+            keypoints, cues = (torch.cat([part[i] for part in parts]) for i in (1, 2))
+            sure = confidence(cues, keypoints, self.curve, film=True).numpy()
+            seen = None if view.track is None else np.resize(view.track.seen, len(points))
+            return Track(
+                view.path, view.stored_size, view.rate, self.skeleton, points, sure, [*glimpses.values()],
+                np.array(times[: len(points)]), seen, view.track.second if view.track else 0.0, blank / len(points),
+            )  # fmt: skip
+
+        try:
+            if draws:
+                write_video(overlay, drawn(), crf=20, rate=view.rate, preset="veryfast")
+            else:
+                list(drawn())
+        except KeyboardInterrupt as stop:
+            if parts:
+                raise Interrupted(found()) from stop
+            raise
+        return found()
 
     def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:
         """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames: those of :meth:`track`.

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from kp.errors import KpError
+from kp.errors import KpError, printable
 from kp.inference.crops import BoxTrack, Squares, around, read_boxes, whole_frames
 from kp.inference.subject import find_boxes
 from kp.video import Frame, Header, black_out, read_frames, read_header, shrink
@@ -52,9 +52,8 @@ class View:
         """
         most = max(1, min(CHUNK, CHUNK_BYTES // (3 * self.size[0] * self.size[1])))
         first, frames, squares = 0, [], []
-        films = tqdm(
-            read_frames(self.path), self.path.name, self.count, unit="frame", disable=not progress or self.count == 1
-        )
+        quiet = not progress or self.count == 1
+        films = tqdm(read_frames(self.path), printable(self.path.name), self.count, unit="frame", disable=quiet)
         for t, (frame, mask) in enumerate(zip_longest(films, read_frames(self.masks) if self.masks else ())):
             if self.masks:
                 if frame is None or mask is None or frame.pixels.shape != mask.pixels.shape:

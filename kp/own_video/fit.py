@@ -37,6 +37,7 @@ from kp.training.distil import pseudo_labels, train_student
 from kp.training.loop import train
 from kp.training.monitor import Monitor
 from kp.training.state import State
+from kp.validation import parse
 from kp.video import find_videos, read_header
 
 SHIPPED_POSES = {"people": "data/people/priors/matched.npz", "faces": "data/faces/priors/photographs.npz"}
@@ -119,12 +120,12 @@ def open_fit(settings: Fit, out: Path) -> None:
     path = out / "fit.json"
     if path.is_file():
         try:
-            before = json.loads(path.read_text())
-        except ValueError as error:
+            before = parse(dict[str, Any], path.read_text(encoding="utf-8"), str(path))
+        except (KpError, UnicodeDecodeError) as error:
             raise KpError(f"{path}: not readable; delete {out} or choose another --out") from error
         asked = {name: value for name, value in record.items() if value is not None}  # None fits whatever was chosen
         changed = [name for name in asked if before.get(name, asked[name]) != asked[name]]
-        if "films" in changed and (new := sorted(set(films) ^ set(before["films"]))):
+        if "films" in changed and (new := sorted(set(films) ^ set(before.get("films", [])))):
             raise KpError(
                 f"{out}: holds a fit of other films (not both have {new[0]}); choose another --out or delete it"
             )

@@ -3,13 +3,18 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from pydantic import FiniteFloat
 from scipy import stats
+from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
+from kp.config import from_json
 from kp.errors import KpError
 from kp.evaluation.metrics import interval
+from kp.validation import parse
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,36 @@ class Summary:
     mean_pose: float
 
 
+class Fields(TypedDict):
+    """What every record of a study holds, beside much more."""
+
+    setting: str
+    description: str
+    raw: FiniteFloat
+    raw_by_clip: list[FiniteFloat]
+    seconds_train: FiniteFloat
+    nearest_prior_pose: FiniteFloat
+    mean_pose: FiniteFloat
+    config: dict[str, Any]
+
+
+def read_record(path: Path) -> dict:
+    """A record of a study. KpError names the file, and the field that is missing or wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KpError(f"{path}: is not text in UTF-8; restore it, or make it again with 'kp study'") from error
+    parse(Fields, text, str(path))
+    record = json.loads(text)
+    from_json(json.dumps(record["config"]), str(path))
+    return record
+
+
 def read_records(folder: Path) -> dict[str, dict[int, dict]]:
-    """Records of a study: setting → seed → record. KpError if the folder holds none."""
+    """Records of a study: setting → seed → record. KpError if the folder holds none, or one that is damaged."""
     records: dict[str, dict[int, dict]] = {}
     for path in sorted(folder.glob("*_seed*.json")):
-        record = json.loads(path.read_text())
+        record = read_record(path)
         records.setdefault(record["setting"], {})[record["config"]["seed"]] = record
     if not records:
         raise KpError(f"{folder}: no records; make them with 'kp study', or restore them with 'git checkout'")

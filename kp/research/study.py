@@ -28,6 +28,7 @@ from kp.geometry import joint_errors
 from kp.method.step import settle_precision
 from kp.provenance import data_checksum, write_record
 from kp.research.ablations import find_ablation
+from kp.research.records import read_record
 from kp.training.log import read_metrics
 from kp.training.loop import train
 from kp.training.state import State
@@ -63,8 +64,8 @@ def is_done(path: Path, config: Config) -> bool:
     """
     if not path.is_file():
         return False
-    record = json.loads(path.read_text())
-    recorded = from_json(json.dumps(record["config"]))
+    record = read_record(path)
+    recorded = from_json(json.dumps(record["config"]), str(path))
     if config.optimizer.precision == "auto":
         config = config.but(**{"optimizer.precision": recorded.optimizer.precision})
     parts = [f.name for f in dataclasses.fields(Config) if getattr(recorded, f.name) != getattr(config, f.name)]
@@ -188,36 +189,21 @@ def run_study(
     threads = max(1, torch.get_num_threads() // workers)
 
     def launch(setting: str, seed: int) -> bool:
-        command = [
-            sys.executable,
-            "-m",
-            "kp.cli.main",
-            "study",
-            setting,
-            "--seeds",
-            str(seed),
-            "--out",
-            str(out),
-            "--preset",
-            preset,
-        ]
-        command += [
-            "--steps",
-            str(steps),
-            "--precision",
-            precision,
-            "--device",
-            device,
-            "--snapshots",
-            *map(str, snapshots),
-        ]
+        """Run one in a process of its own; whether it left its record."""
+        options = {
+            "seeds": seed,
+            "out": out,
+            "preset": preset,
+            "steps": steps,
+            "precision": precision,
+            "device": device,
+        }
+        words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+        command = [sys.executable, "-m", "kp", "study", setting, *words, "--snapshots", *map(str, snapshots)]
         with open(logs / f"{setting}_seed{seed}.log", "a") as log:
-            return (
-                subprocess.run(
-                    command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": str(threads)}
-                ).returncode
-                == 0
-            )
+            threaded = os.environ | {"OMP_NUM_THREADS": str(threads)}
+            done = subprocess.run(command, stdout=log, stderr=log, env=threaded)
+        return done.returncode == 0 and record_path(out, setting, seed).is_file()
 
     failed = []
     with ThreadPoolExecutor(workers) as pool, tqdm(total=len(todo), unit="run") as bar:

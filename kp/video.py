@@ -7,9 +7,12 @@ GIF is a film.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -21,7 +24,17 @@ from jaxtyping import Float, UInt8
 
 from kp.errors import KpError
 from kp.files import atomic_write
-from kp.pictures import STILL, Frame, Header, is_picture, picture_header, pictures_in, read_folder, read_pictures
+from kp.pictures import (
+    STILL,
+    Frame,
+    Header,
+    count_pages,
+    is_picture,
+    picture_header,
+    pictures_in,
+    read_folder,
+    read_pictures,
+)  # fmt: skip
 
 FILMS = (
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".asf", ".flv",
@@ -29,6 +42,8 @@ FILMS = (
 )  # fmt: skip
 """Endings that are looked for in folders; a file that is named is read whatever its ending."""
 
+STACKS = (".tif", ".tiff", ".gif", ".webp")  # pictures that may be films
+FASTEST = 1000  # frames a second: a header that says more counts ticks of a clock
 SMALL = 256 * 256  # pixels: frames up to this size are decoded faster by one thread than by several
 
 
@@ -49,7 +64,7 @@ def find_videos(paths: list[Path]) -> list[Path]:
             videos += inside
         elif not path.exists():
             raise KpError(f"{path}: no such file or folder; check the path")
-        elif is_picture(path) and path.suffix.lower() not in (".gif", ".tif", ".tiff"):
+        elif is_picture(path) and path.suffix.lower() not in STACKS:
             raise KpError(f"{path}: a picture, not a video; give a video, or a folder of pictures")
         else:
             videos.append(path)
@@ -57,11 +72,11 @@ def find_videos(paths: list[Path]) -> list[Path]:
 
 
 def _films_below(folder: Path) -> list[Path]:
-    films = [
-        p for p in sorted(folder.rglob("*")) if p.suffix.lower() in FILMS and p.is_file() and not _hidden(p, folder)
-    ]
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not _hidden(p, folder)]
+    films = [p for p in files if p.suffix.lower() in FILMS]
+    films += [p for p in files if p.suffix.lower() in STACKS and count_pages(p) > 1]
     if films:
-        return films
+        return sorted(films)
     below = [folder, *(p for p in sorted(folder.rglob("*")) if p.is_dir() and not _hidden(p, folder))]
     return [p for p in below if len(pictures_in(p)) > 1]
 
@@ -111,8 +126,8 @@ def read_header(path: Path) -> Header:
             aspect = _aspect(stream)
             shape = _as_shown(first, aspect, VideoReformatter()).shape
             stretch = (1.0, float(aspect)) if _turns(first) else (float(aspect), 1.0)
-            rate = stream.average_rate or stream.guessed_rate or STILL
-            count = _count_packets(path) if container.format.name == "avi" else stream.frames
+            clock = _Clock.of(path) if container.format.name == "avi" else None
+            count, rate = (clock.count, clock.rate) if clock else (stream.frames, _rate(stream))
             return Header(count or None, (shape[1], shape[0]), rate, stretch)
     except (av.error.FFmpegError, IndexError) as error:
         raise _unreadable(path, 0, error) from error
@@ -160,13 +175,13 @@ def _resize(frames: UInt8[np.ndarray, "t h w c"], size: tuple[int, int]) -> UInt
 
 def _film(path: Path) -> Iterator[Frame]:
     """Packets are counted beside frames: a file that is cut short lacks packets; one with hidden ends has them all."""
-    count, packets, size, last = 0, 0, None, None
+    count, packets, size, last, first, late, latest = 0, 0, None, None, None, 0.0, -1.0
     to_rgb = VideoReformatter()  # one for all frames: far faster
     try:
         with _open_film(path) as container:
             stream = _picture_stream(container, path)
-            promised, timeless = stream.frames, container.format.name == "avi"  # AVI numbers its frames, and times none
-            numbered = timeless and not stream.codec_context.has_b_frames
+            promised, clock = stream.frames, _Clock.of(path) if container.format.name == "avi" else None
+            rate = clock.rate if clock else _rate(stream)
             for packet in container.demux(stream):
                 packets += packet.dts is not None
                 for decoded in packet.decode():
@@ -175,17 +190,21 @@ def _film(path: Path) -> Iterator[Frame]:
                     pixels = _as_shown(decoded, _aspect(stream), to_rgb)
                     if size not in (None, pixels.shape):
                         raise KpError(f"{path}: frames change their size after {count} frames; cut the video there")
-                    while numbered and last is not None and decoded.pts is not None and count < decoded.pts:
-                        yield Frame(last, float(count / stream.average_rate))  # dropped while filming: the one before
+                    first = decoded.pts if first is None else first
+                    while clock and clock.numbered and last is not None and clock.lacks(count, decoded.pts, first):
+                        yield Frame(last, float(count / rate))  # dropped while filming: the one before
                         count += 1
-                    seconds = count / stream.average_rate if timeless else decoded.time
-                    yield Frame(pixels, float(seconds or 0.0))
+                    seconds = float(count / rate) if clock or decoded.time is None else float(decoded.time)
+                    if seconds + late < latest:  # films joined one after the other: each begins its clock anew
+                        late = latest + float(1 / rate) - seconds
+                    latest = seconds + late
+                    yield Frame(pixels, latest)
                     size, last, count = pixels.shape, pixels, count + 1
     except (av.error.FFmpegError, IndexError) as error:
         raise _unreadable(path, count, error) from error
     if not count:
         raise _without_frames(path)
-    if max(packets, count) < promised and not (timeless and _is_whole(path)):
+    if max(packets, count) < promised and not (clock and _is_whole(path)):
         raise KpError(
             f"{path}: only {count} of {promised} frames can be read; the file is cut short: copy or convert it again"
         )
@@ -196,12 +215,41 @@ def _film(path: Path) -> Iterator[Frame]:
         )
 
 
-def _count_packets(path: Path) -> int:
-    """The frames that are there, dropped ones included, without decoding them."""
-    with _open_film(path) as container:
-        stream = container.streams.video[0]
-        numbers = [packet.pts for packet in container.demux(stream) if packet.dts is not None]
-        return max(len(numbers), 1 + max((number for number in numbers if number is not None), default=0))
+@dataclass(frozen=True)
+class _Clock:
+    """What the packets of an AVI say: it numbers its frames, and times none.
+
+    ``rate``: frames a second; ``count``: of frames, dropped ones included; ``tick``: what the number grows by from
+    frame to frame, more than 1 where a film was copied from another kind of file; ``numbered``: whether numbers are
+    those of frames as shown, in which gaps are dropped frames.
+    """
+
+    rate: Fraction
+    count: int
+    tick: int
+    numbered: bool
+
+    @staticmethod
+    def of(path: Path) -> "_Clock":
+        with _open_film(path) as container:
+            stream = _picture_stream(container, path)
+            numbers = sorted({p.dts for p in container.demux(stream) if p.dts is not None})
+            steps = Counter(b - a for a, b in pairwise(numbers))
+            tick = min((step for step, times in steps.items() if times > len(numbers) // 20), default=1)
+            numbered = not stream.codec_context.has_b_frames
+            count = 1 + (numbers[-1] - numbers[0]) // tick if numbered and numbers else len(numbers)
+            base = stream.time_base or Fraction(1)
+            return _Clock(1 / (tick * base), count, tick, numbered)
+
+    def lacks(self, count: int, number: int | None, first: int | None) -> bool:
+        """Whether frame ``count`` was dropped before the one of this number."""
+        return number is not None and first is not None and count < round((number - first) / self.tick)
+
+
+def _rate(stream: av.VideoStream) -> Fraction:
+    """Frames a second; a header that counts ticks of a clock instead is not believed."""
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    return next((rate for rate in rates if rate and rate <= FASTEST), STILL)
 
 
 def _is_whole(path: Path) -> bool:
@@ -214,7 +262,7 @@ def _is_whole(path: Path) -> bool:
 def _without_frames(path: Path) -> KpError:
     """Why not one frame came out of a film: it is empty of pictures, or no frame stands by itself."""
     with suppress(av.error.FFmpegError), _open_film(path) as container:
-        packets = [packet for packet in container.demux(video=0) if packet.dts is not None]
+        packets = [packet for packet in container.demux(container.streams.best("video")) if packet.dts is not None]
         if packets and not any(packet.is_keyframe for packet in packets):
             return KpError(
                 f"{path}: holds no key frame, so none of its {len(packets)} frames can be decoded; cut the "
@@ -231,9 +279,9 @@ def _open_film(path: Path) -> av.container.InputContainer:
 
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
     """The film's pictures. KpError if it holds only sound."""
-    if not container.streams.video:
+    stream = container.streams.best("video")
+    if stream is None or stream.disposition & av.stream.Disposition.attached_pic:  # the cover of a record
         raise KpError(f"{path}: holds no pictures{', only sound' if container.streams.audio else ''}; give a video")
-    stream = container.streams.video[0]
     if stream.codec_context:  # a damaged file may have none
         if stream.width * stream.height <= SMALL:
             stream.codec_context.thread_count = 1

@@ -1,5 +1,6 @@
 import re
 import struct
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
@@ -317,3 +318,156 @@ def test_a_folder_of_pictures_is_a_film(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'empty'}: holds no pictures")):
         read_video(tmp_path / "empty")
+
+
+# What films and pictures of other makers say of themselves
+
+
+def made(path, frames=30, options=None, form=None, streams=1, codec="libx264"):
+    """Films of pictures that grow lighter, 5 grey levels a frame; of several the last is to be shown."""
+    with av.open(str(path), "w", format=form) as container:
+        outs = [container.add_stream(codec, rate=25, options=options or {}) for _ in range(streams)]
+        for number, out in enumerate(outs):
+            out.width = out.height = 64 << number
+            out.pix_fmt = "yuv420p"
+            out.disposition = av.stream.Disposition.default if number == streams - 1 else av.stream.Disposition(0)
+        for t in range(frames):
+            for out in outs:
+                pixels = np.full((out.height, out.width, 3), 5 * t, np.uint8)
+                container.mux(out.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        for out in outs:
+            container.mux(out.encode())
+    return path
+
+
+def copied(source, path):
+    """The same packets in another kind of file."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(old.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(
+    "options", [{"preset": "ultrafast"}, {"bf": "0"}, {"bf": "2"}], ids=["fast", "no B-frames", "B-frames"]
+)
+@pytest.mark.parametrize("copy", [False, True], ids=["made", "copied"])
+def test_every_avi_has_the_frames_that_were_filmed(tmp_path, options, copy):
+    """Numbers that begin at 1; a clock of many ticks a frame, as copies from other kinds of file have it."""
+    path = tmp_path / "a.avi"
+    copied(made(tmp_path / "a.mp4", options=options, codec="mpeg4"), path) if copy else made(path, options=options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a header that promises more
+        frames = list(read_frames(path))
+    assert [round(frame.pixels.mean() / 5) for frame in frames] == pytest.approx(range(30), abs=1)
+    assert [frame.seconds for frame in frames] == pytest.approx(np.arange(30) / 25)
+    assert (read_header(path).count, read_header(path).rate) == (30, 25)
+
+
+def test_a_bare_stream_has_the_times_of_its_rate(tmp_path):
+    frames = list(read_frames(made(tmp_path / "a.h264", form="h264")))
+    assert [frame.seconds for frame in frames] == pytest.approx(
+        np.arange(30) / float(read_header(tmp_path / "a.h264").rate)
+    )
+
+
+def test_of_two_films_in_a_file_the_one_that_a_player_shows(tmp_path):
+    path = made(tmp_path / "a.mkv", streams=2)
+    assert read_header(path).size == (128, 128) and next(read_frames(path)).pixels.shape == (128, 128, 3)
+
+
+def test_the_cover_of_a_record_is_no_film(tmp_path):
+    path = tmp_path / "a.m4a"
+    with av.open(str(path), "w", format="mp4") as container:
+        sound, cover = container.add_stream("aac", rate=8000), container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        for out, frame in (
+            (cover, av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")),
+            (sound, av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")),
+        ):
+            if out is sound:
+                frame.sample_rate = 8000
+            container.mux(out.encode(frame))
+            container.mux(out.encode())
+    for read in (read_header, lambda path: list(read_frames(path))):
+        with pytest.raises(KpError, match="holds no pictures, only sound; give a video"):
+            read(path)
+
+
+def test_films_joined_one_after_the_other_have_one_clock(tmp_path):
+    one = made(tmp_path / "a.ts").read_bytes()
+    (tmp_path / "b.ts").write_bytes(one + one)
+    seconds = [frame.seconds for frame in read_frames(tmp_path / "b.ts")]
+    assert len(seconds) > 50 and (np.diff(seconds) > 0.03).all() and (np.diff(seconds) < 0.09).all()
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png"])
+def test_each_picture_of_an_animation_has_its_own_time(tmp_path, ending):
+    pages = [Image.new("RGB", (20, 20), (value, 0, 0)) for value in (0, 120, 250)]
+    pages[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=pages[1:], duration=[100, 200, 300], loop=0)
+    assert [frame.seconds for frame in read_frames(tmp_path / f"a.{ending}")] == pytest.approx([0, 0.1, 0.3])
+    assert float(read_header(tmp_path / f"a.{ending}").rate) == pytest.approx(5)
+
+
+def test_what_others_show_that_know_no_animations_is_no_frame(tmp_path):
+    pages = [Image.new("RGB", (20, 20), (value, 0, 0)) for value in (0, 120, 250)]
+    pages[0].save(tmp_path / "a.png", save_all=True, append_images=pages[1:], default_image=True, duration=100)
+    assert [frame.pixels.max() for frame in read_frames(tmp_path / "a.png")] == [120, 250]
+
+
+def test_a_folder_of_stacks_holds_films(tmp_path):
+    pages = [Image.new("L", (20, 20), value) for value in (10, 20, 30)]
+    for name in ("a.tif", "b.tif"):
+        pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
+    assert find_videos([tmp_path]) == [tmp_path / "a.tif", tmp_path / "b.tif"]
+    assert len(read_video(tmp_path / "a.tif")) == 3
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'a.tif'}: holds several pictures, and so is a film of")):
+        list(read_frames(tmp_path))
+
+
+def test_stacks_of_two_sizes_thumbnails_and_stacks_cut_short(tmp_path):
+    large, small = Image.new("L", (64, 64), 90), Image.new("L", (20, 20), 90)
+    large.save(tmp_path / "a.tif", save_all=True, append_images=[small])
+    with pytest.raises(KpError, match="its pages differ in size from number 1 on; save each size by itself"):
+        list(read_frames(tmp_path / "a.tif"))
+    thumbnail = Image.new("L", (20, 20), 90)
+    thumbnail.encoderinfo = {"tiffinfo": {254: 1}}
+    large.save(tmp_path / "b.tif", save_all=True, append_images=[thumbnail])
+    assert read_header(tmp_path / "b.tif").count in (1, 2)
+    chance = np.random.default_rng(0)
+    pages = [Image.fromarray(chance.integers(0, 255, (64, 64), np.uint8)) for _ in range(20)]
+    for ending in ("tif", "gif"):
+        pages[0].save(tmp_path / f"c.{ending}", save_all=True, append_images=pages[1:])
+        whole = (tmp_path / f"c.{ending}").read_bytes()
+        for share in (0.3, 0.5, 0.9, 0.97):
+            (tmp_path / f"c.{ending}").write_bytes(whole[: int(share * len(whole))])
+            with pytest.raises(KpError, match=re.escape(f"{tmp_path}/c.{ending}: ")):
+                list(read_frames(tmp_path / f"c.{ending}"))
+
+
+def test_deep_pictures_that_pillow_reads_wrongly(tmp_path):
+    """Colours in planes; colours of a camera of 12 bits; white as 0; ImageJ's stacks that list one page of many."""
+    tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "a.tif"
+
+    def refused(message):
+        with pytest.raises(KpError, match=re.escape(f"{path}: {message}")):
+            list(read_frames(path))
+
+    grey = np.linspace(0, 4095, 32 * 48).astype(np.uint16).reshape(32, 48)
+    tifffile.imwrite(path, np.stack([grey] * 3), photometric="rgb", planarconfig="separate")
+    refused("stores 16-bit colours in planes")
+    tifffile.imwrite(path, np.stack([grey] * 3, -1), photometric="rgb")
+    refused("holds 16-bit colours whose upper bits are empty")
+    tifffile.imwrite(path, np.stack([grey * 16] * 3, -1), photometric="rgb")
+    assert read_image(path).max() == 255
+    tifffile.imwrite(path, np.stack([grey] * 5)[:, None], imagej=True, truncate=True)
+    refused("ImageJ promises 5 images, its list has 1; save it as a film")
+    tifffile.imwrite(path, np.stack([grey] * 6).reshape(3, 2, 32, 48), imagej=True, metadata={"axes": "TCYX"})
+    refused("holds 2 channels of each image; save one of them")
+    tifffile.imwrite(path, grey * 16, photometric="miniswhite")
+    assert read_image(path)[0, 0, 0] == 255 and read_image(path)[-1, -1, 0] == 0

@@ -31,7 +31,16 @@ MIDDLE = {
 }
 """Joint of the body → what files call it (letters and digits only, without left or right), the best first."""
 
-RIG = re.compile(r"^(mixamorig\d*|def|org|mch|bip\d+|bip|bone|character\d*|j|bind)(?=[ _.\-:])", re.IGNORECASE)
+DETECTED = {"hip": ("hip",), "shoulder": ("shoulder",)}
+"""Where knees and elbows have these names, detectors, not rigs, named the joints: thigh and arm are between them."""
+
+WORDS = {word for words in SIDES.values() for word in words} | {"ear", "eye"}
+
+RIG = re.compile(
+    r"^(valvebiped\.bip\d+|j_bip(_c)?|m_avg|mixamorig\d*|def|org|mch|bip\d+|bip|bone|character\d*|j|bind)(?=[ _.\-:])"
+    r"|^mixamorig(?=[A-Z])",
+    re.IGNORECASE,
+)
 
 # shares of a distance in the rendered bodies
 NECK = 0.22  # of hips' middle to shoulders' middle, above the shoulders
@@ -48,7 +57,10 @@ def places_of(names: Iterable[str]) -> dict[tuple[str, str], int]:
     """(side, plain name) → number of the joint; the side is left, right or empty. The first of a name counts."""
     places: dict[tuple[str, str], int] = {}
     for i, name in enumerate(names):
-        side, rest = split_side(RIG.sub("", name).rpartition(":")[2].strip(" _.-"))
+        bare = RIG.sub("", name).rpartition(":")[2].strip(" _.-")
+        side, rest = split_side(bare)
+        if not side and bare[:1] in "LR" and plain(bare[1:]) in WORDS:  # Rhip, as some lists of Halpe have it
+            side, rest = {"L": "left", "R": "right"}[bare[0]], bare[1:]
         places.setdefault((side, plain(rest)), i)
     return places
 
@@ -58,7 +70,10 @@ def find_joints(names: Iterable[str]) -> dict[str, int | None]:
     places = places_of(names)
     numbers = {joint: _first(places, "", words) for joint, words in MIDDLE.items()}
     for side in ("left", "right"):
-        numbers |= {f"{side}_{joint}": _first(places, side, words) for joint, words in SIDES.items()}
+        detected = {(side, "knee"), (side, "elbow")} <= set(places)
+        for joint, words in SIDES.items():
+            first = DETECTED.get(joint, ()) if detected else ()
+            numbers[f"{side}_{joint}"] = _first(places, side, first + words)
     return numbers
 
 
@@ -74,6 +89,10 @@ def as_body(poses: PoseFile) -> PoseFile | None:
     """
     numbers, places = find_joints(poses.joints), places_of(poses.joints)
     ears = [places[side, "ear"] for side in ("left", "right") if (side, "ear") in places]
+    if None not in (numbers["neck"], numbers["head"], numbers["head_top"]):
+        ears = []
+    limbs = {(side, word) for side in ("left", "right") for words in SIDES.values() for word in words}
+    ends = set(places) <= limbs | {("", "head"), ("", "neck")}  # of twelve limbs, neck and head: its top is marked
     sided = {joint: n for joint, n in numbers.items() if joint not in MIDDLE}
     if None in sided.values() or not (ears or None not in (numbers["neck"], numbers["head"])):
         return None
@@ -86,6 +105,9 @@ def as_body(poses: PoseFile) -> PoseFile | None:
             joints["neck"] = shoulders + NECK * (shoulders - joints["pelvis"])
             up = mean_of_marked(points[:, ears]) - joints["neck"]
             joints["head"], joints["head_top"] = joints["neck"] + HEAD * up, joints["neck"] + TOP * up
+        elif ends:
+            joints["head_top"] = joints["head"]
+            joints["head"] = joints["neck"] + (joints["head_top"] - joints["neck"]) / (1 + SKULL)
         elif "head_top" not in joints:
             joints["head_top"] = joints["head"] + SKULL * (joints["head"] - joints["neck"])
         joints["spine"] = (joints["pelvis"] + joints["neck"]) / 2

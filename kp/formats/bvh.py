@@ -96,7 +96,7 @@ def read_take(path: Path) -> Take:
     if not tail or "HIERARCHY" not in head.upper():
         raise KpError(f"{path}: not a BVH file; it has HIERARCHY, then MOTION")
     joints = _read_joints(re.split("HIERARCHY", head, maxsplit=1, flags=re.IGNORECASE)[1], path)
-    header = re.match(r"\s*Frames:\s*(\d{1,9})\s+Frame Time:[^\S\n]*(\S+)[^\S\n]*(?:\n|$)", tail[0], re.IGNORECASE)
+    header = re.match(r"\s*Frames:\s*(\d{1,9})\s+Frame\s+Time:[^\S\n]*(\S+)[^\S\n]*(?:\n|$)", tail[0], re.IGNORECASE)
     seconds = _numbers([header[2]], path, "Frame Time")[0] if header else 0
     if not header or seconds <= 0:
         raise KpError(f"{path}: 'Frames: …' and 'Frame Time: …' must follow MOTION, both above 0; export it again")

@@ -28,7 +28,7 @@ def read_csv_rows(rows: Rows) -> PoseFile:
             f"{path}: begins as DeepLabCut's tables, but has no line 'bodyparts' or 'coords', or two; export it again"
         )
     width = len(head["coords"])
-    first = next((i for i, what in enumerate(head["coords"]) if what in ("x", "y", "z")), width)
+    first = next((i for i, what in enumerate(head["coords"]) if what in ("x", "y", "z", "likelihood")), width)
     if any(len(line) != width for line in head.values()) or first == width:
         raise KpError(f"{path}: its header lines differ in length, or name no x and y; export it again")
     lines = list(rows.below(count))
@@ -63,8 +63,8 @@ def _poses(path: Path, columns: list[Column], values: Float[np.ndarray, "n c"], 
     if len(groups) > 1:
         groups.pop(SCENE, None)
     joints = max(groups.values(), key=lambda parts: (list(groups.values()).count(parts), len(parts)))
-    subjects = [subject for subject, parts in groups.items() if set(parts) == set(joints)]
-    other = [f"'{part}'" for subject, parts in names.items() if subject not in subjects for part in parts]
+    subjects = [subject for subject, parts in groups.items() if set(parts) & set(joints)]
+    other = sorted({part for parts in names.values() for part in parts} - set(joints))
     columns_of = [
         [[places.get((s, j, what), -1) for what in ("x", "y", "likelihood")] for j in joints] for s in subjects
     ]
@@ -72,7 +72,8 @@ def _poses(path: Path, columns: list[Column], values: Float[np.ndarray, "n c"], 
     poses = padded[:, np.array(columns_of)]  # (n, subjects, k, 3)
     poses = poses.swapaxes(0, 1).reshape(-1, len(joints), 3)
     videos = ["/".join("/".join(row).replace("\\", "/").split("/")[:-1]) if row else "" for row in index]
-    notes = (f"left out {', '.join(other)}, which not every individual has",) if other else ()
+    left_out = ", ".join(f"'{part}'" for part in other)
+    notes = (f"left out {left_out}, which not every individual has",) if other else ()
     notes += (f"{len(subjects)} individuals",) if len(subjects) > 1 else ()
     cameras = np.tile(number_of([video or "one" for video in videos]), len(subjects))
     likely = any(what == "likelihood" for _, _, what in places)

@@ -18,7 +18,14 @@ def read_sleap(path: Path) -> PoseFile:
     sio = library("sleap_io", "formats", path)
     if path.suffix.lower() != ".csv":
         check_hdf5(path)
-    labels = sio.load_file(str(path), open_videos=False)
+    try:
+        labels = sio.load_file(str(path), open_videos=False)
+    except (LookupError, AttributeError, TypeError, ValueError) as error:
+        if path.suffix.lower() != ".nwb":
+            raise
+        raise KpError(
+            f"{path}: an NWB file that SLEAP did not write, which kp cannot read; write its poses as a table (CSV)"
+        ) from error
     instances = [(frame.video, i) for frame in labels for i in (frame.user_instances or frame.instances)]
     if not instances:
         raise KpError(f"{path}: holds no poses; label some frames, or predict them, and save again")

@@ -3,10 +3,11 @@
 import re
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from kp.errors import KpError
 from kp.formats.poses import PoseFile, check_size, number_of
-from kp.formats.rows import Row, Rows, find_columns, first_of
+from kp.formats.rows import MISSING, Row, Rows, find_columns, first_of
 
 SCORES = ("likelihood", "score", "confidence", "conf", "probability", "prob", "certainty", "visibility", "p", "c", "v")
 FILMS = ("video", "film", "movie", "camera", "cam", "view", "file", "filename", "video_name", "session")
@@ -34,8 +35,12 @@ def read_long(rows: Rows) -> PoseFile:
     joint, x, y = (places[name] for name in ("joint", "x", "y"))
     sure, film, subject = (first_of(places, names) for names in (SCORES, FILMS, SUBJECTS))
     table = list(rows.below())
+    if subject is not None and len({row.cells[subject] for row in table}) == len(table):
+        subject = None  # numbers of lines
 
     def pose(row: Row) -> tuple[str, str, str | float]:
+        if row.cells[places["frame"]].lower() in MISSING:
+            raise KpError(f"{rows.path}: line {row.line} has no frame; write its number, or remove the line")
         cells = [row.cells[i] if i is not None else "" for i in (film, subject)]
         return cells[0], cells[1], _frame(row.cells[places["frame"]])
 
@@ -66,6 +71,12 @@ def read_long(rows: Rows) -> PoseFile:
         cameras=number_of([film or "one" for film, _, _ in poses]),
         notes=notes + _left_out([name for name, i in places.items() if i not in known]),
     )
+
+
+def _visible(values: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "n k"] | None:
+    """Where joints are marked, if ``values`` are COCO's visibilities (0, 1 or 2) and no scores; else None."""
+    flags = np.isin(values, (0, 1, 2)) | np.isnan(values)
+    return values > 0 if flags.all() and (values == 2).any() else None
 
 
 def _frame(cell: str) -> str | float:
@@ -100,11 +111,12 @@ def read_wide(rows: Rows) -> PoseFile | None:
             for what, i in columns[joint].items():
                 values[t, k, "xyscore".index(what[0])] = rows.number(row.cells[i], row.line)
     known = {i for joint in joints for i in columns[joint].values()} | {film, first_of(places, SUBJECTS)}
+    marked = _visible(values[..., 2])
     return PoseFile(
         rows.path,
-        values[..., :2],
+        values[..., :2] if marked is None else np.where(marked[..., None], values[..., :2], np.nan),
         joints,
-        scores=values[..., 2],
+        scores=values[..., 2] if marked is None else None,
         cameras=number_of([row.cells[film] or "one" if film is not None else "one" for row in table]),
         notes=_left_out([name for i, name in enumerate(header) if i not in known]),
     )

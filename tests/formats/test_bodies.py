@@ -1,9 +1,11 @@
 """Bodies as other tools name them become kp's 17 joints."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from kp.formats.bodies import as_body
+from kp.formats.bodies import as_body, find_joints
 from kp.formats.poses import PoseFile
 from kp.formats.read import fit_skeleton
 from kp.skeletons import BODY
@@ -201,6 +203,62 @@ def test_names(tmp_path, names):
     np.testing.assert_allclose(pose["neck"], (50, 36 if "ear" not in str(names).lower() else 40 - 0.22 * 50), atol=8)
     assert pose["head_top"][1] < pose["head"][1] < pose["neck"][1] < pose["spine"][1] < pose["pelvis"][1]
     assert pose["head_top"][1] == pytest.approx(10, abs=6)
+
+
+LIMBS = [f"{side}_{joint}" for side in ("left", "right") for joint in SIDED]
+
+
+def as_points(**points):
+    """A body of a detector's limbs and these further joints."""
+    place.names = LIMBS
+    names = (*LIMBS, *points)
+    where = np.array([[place(name) for name in LIMBS] + list(points.values())], float)
+    body = as_body(PoseFile(Path("a.csv"), where, names))
+    return dict(zip(BODY.joints, body.keypoints[0].tolist(), strict=True))
+
+
+def test_what_lies_between_two_joints_is_neither(tmp_path):
+    """Markers of thigh and upper arm beside hips, knees, shoulders and elbows."""
+    more = {f"{side}_{what}": (0.0, 0.0) for side in ("left", "right") for what in ("thigh", "upper_arm")}
+    found = as_points(neck=(50, 36), head=(50, 28), nose=(50, 28), **more)
+    assert [found[f"left_{joint}"][0] - 50 for joint in ("hip", "shoulder")] == [
+        POINTS["hip"][0],
+        POINTS["shoulder"][0],
+    ]
+
+
+def test_the_top_of_the_head_where_detectors_call_it_head():
+    """CrowdPose and MPII: twelve limbs, neck and head."""
+    found = as_points(neck=(50, 36), head=(50, 10))
+    assert found["head_top"] == [50, 10] and found["neck"] == [50, 36] and 20 < found["head"][1] < 30
+    found = as_points(neck=(50, 36), head=(50, 26), nose=(50, 28))
+    assert found["head"] == [50, 26] and found["head_top"][1] < 15
+
+
+def test_a_head_that_is_marked_is_not_guessed():
+    found = as_points(neck=(80, 36), head=(90, 28), head_top=(100, 10), left_ear=(56, 20), right_ear=(44, 20))
+    assert [found[joint] for joint in ("neck", "head", "head_top")] == [[80, 36], [90, 28], [100, 10]]
+
+
+@pytest.mark.parametrize("prefix", ["mixamorig:", "mixamorig", "ValveBiped.Bip01_", "J_Bip_", "m_avg_", "Character1_"])
+def test_rigs_with_a_name_before_the_joint(prefix):
+    names = [
+        f"{prefix}{side}{part}"
+        for side in ("L_", "R_")
+        for part in ("Thigh", "Calf", "Foot", "UpperArm", "Forearm", "Hand")
+    ]
+    if prefix.startswith("mixamorig") or prefix == "Character1_":
+        names = [name.replace("L_", "Left").replace("R_", "Right") for name in names]
+    found = find_joints([*names, f"{prefix}Neck", f"{prefix}Head"])
+    assert [joint for joint, number in found.items() if number is None] == ["head_top"]
+    assert found["left_hip"] == 0 and found["right_wrist"] == 11
+
+
+def test_small_letters_after_a_side():
+    """Halpe-26 as some lists have it."""
+    names = [f"{side}{joint}" for joint in SIDED for side in "LR"]
+    found = find_joints([name if name[0] == "R" else f"L{name[1:].capitalize()}" for name in names])
+    assert None not in [found[f"{side}_{joint}"] for side in ("left", "right") for joint in SIDED]
 
 
 def test_what_is_no_body(tmp_path):

@@ -185,6 +185,41 @@ def test_the_scene_is_never_the_subject(tmp_path):
     assert poses.notes == ("left out 'corner0', 'corner1', 'corner2', 'corner3', which not every individual has",)
 
 
+def test_a_table_in_the_order_of_the_alphabet(tmp_path):
+    """Likelihood comes before x: it is no name of a picture."""
+    columns = [("me", part, what) for part in ("ear", "nose") for what in ("likelihood", "x", "y")]
+    poses = read_pose_file(
+        table(tmp_path / "a.csv", columns, [[0, 0.01, 30, 40, 0.9, 10, 20], [1, 0.9, 3, 4, 0.9, 1, 2]])
+    )
+    assert poses.scores.tolist() == [[0.01, 0.9], [0.9, 0.9]] and poses.cameras.tolist() == [0, 0]
+    assert np.isfinite(poses.keypoints).all(-1).tolist() == [[False, True], [True, True]]
+
+
+def test_individuals_of_differing_body_parts(tmp_path):
+    columns = [("me", "a", part, what) for part in ("nose", "ear", "tail") for what in "xy"]
+    columns += [("me", "b", part, what) for part in ("nose", "ear", "horn") for what in "xy"]
+    path = table(tmp_path / "a.csv", columns, [range(13)], ("scorer", "individuals", "bodyparts", "coords"))
+    poses = read_pose_file(path)
+    assert poses.joints == ("nose", "ear", "tail") and len(poses.keypoints) == 2
+    assert poses.keypoints[1, :2].tolist() == [[7, 8], [9, 10]] and np.isnan(poses.keypoints[1, 2]).all()
+    assert poses.notes == ("left out 'horn', which not every individual has", "2 individuals")
+
+
+def test_numbers_of_lines_are_no_subjects(tmp_path):
+    (tmp_path / "a.csv").write_text("id,frame,joint,x,y\n0,0,a,10,20\n1,0,b,30,40\n2,1,a,11,20\n3,1,b,31,40\n")
+    poses = read_pose_file(tmp_path / "a.csv")
+    assert len(poses.keypoints) == 2 and poses.notes == ("left out the columns 'id'",)
+    (tmp_path / "a.csv").write_text("frame,joint,x,y\nnan,a,10,20\nnan,b,30,40\n")
+    refused(tmp_path / "a.csv", "line 2 has no frame; write its number, or remove the line")
+
+
+def test_visibilities_are_no_scores(tmp_path):
+    (tmp_path / "a.csv").write_text("a_x,a_y,a_v,b_x,b_y,b_v\n10,20,2,30,40,0\n11,20,2,31,40,1\n")
+    poses = read_pose_file(tmp_path / "a.csv")
+    assert poses.scores is None
+    assert np.isfinite(poses.keypoints).all(-1).tolist() == [[True, False], [True, True]]
+
+
 def test_normalised_coordinates(tmp_path):
     path = CASES / "normalised_coordinates/normalised.csv"
     refused(

@@ -9,13 +9,20 @@ import torch
 from PIL import Image
 from tiny import FRAMES
 
+import kp
+from kp.datasets.clips import to_images
 from kp.errors import KpError
-from kp.inference.predictor import Predictor
+from kp.inference.batch import verdict
+from kp.inference.confidence import shows_something
+from kp.inference.predictor import Interrupted, Predictor
 from kp.inference.published import load
+from kp.inference.view import look
 from kp.skeletons import BODY
 from kp.training.loop import train
 from kp.training.state import State
-from kp.video import read_video
+from kp.video import read_video, write_video
+
+PEOPLE = Path(__file__).parents[2] / "data/people"
 
 
 @pytest.fixture
@@ -156,7 +163,7 @@ def test_unreadable_image(tmp_path, damage):
     path = tmp_path / "a.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)).save(path)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(KpError, match=re.escape(f"{path}: ") + "(neither a readable image nor|not a readable image)"):
+    with pytest.raises(KpError, match=re.escape(f"{path}: ") + "(no image that kp can read|not a readable image)"):
         read_video(path)
 
 
@@ -200,3 +207,38 @@ def test_a_folder_of_a_published_name_is_in_nobodys_way(tmp_path, monkeypatch):
     assert load("people").skeleton == BODY and load(Path("people")).skeleton == BODY
     with pytest.raises(KpError, match="no such checkpoint"):
         load("./people")
+
+
+@pytest.mark.parametrize("kind", ["black", "white", "noise", "small noise"])
+def test_nothing_to_be_seen(tmp_path, kind):
+    """A film of one colour, or of noise: no joint is believed, and the verdict says why."""
+    side = 64 if kind == "small noise" else 200
+    chance, shape = np.random.default_rng(0), (12, side, side, 3)
+    frames = {"black": np.zeros(shape, np.uint8), "white": np.full(shape, 255, np.uint8)}
+    write_video(tmp_path / "a.mp4", frames.get(kind, chance.integers(0, 255, shape, np.uint8)), crf=20)
+    track = kp.load("people").track(tmp_path / "a.mp4", progress=False)
+    assert track.blank == 1 and track.confidence.max() < 0.1
+    assert "100% of the frames show nothing, or noise" in verdict(track)
+
+
+def test_people_are_something_to_be_seen():
+    images = to_images(torch.from_numpy(read_video(PEOPLE / "videos/val/000.mp4")))
+    assert shows_something(images).all() and not shows_something(torch.zeros(3, 3, 64, 64)).any()
+
+
+def test_what_was_found_before_someone_stopped_is_kept(predictor, tiny, monkeypatch):
+    """Ctrl-C in the second chunk of a film."""
+    monkeypatch.setattr("kp.inference.view.CHUNK", 3)
+    read, seen = predictor.readings, []
+
+    def stop(images, first=0):
+        seen.append(first)
+        if first >= 3:
+            raise KeyboardInterrupt
+        return read(images, first)
+
+    monkeypatch.setattr(predictor, "readings", stop)
+    film = look(tiny / "videos/test/000.mp4", masks=tiny / "masks/test/000.mp4", progress=False)
+    with pytest.raises(Interrupted) as stopped:
+        predictor.track(film, progress=False)
+    assert seen == [0, 3] and len(stopped.value.track.keypoints) == len(stopped.value.track.clock) == 3

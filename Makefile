@@ -7,19 +7,23 @@ export PYTHONUNBUFFERED := 1
 READY := .venv/ready
 TESTED := .venv/tested
 TEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
-SNAKEMAKE := snakemake --quiet host reason --cores $(CORES)
+SNAKEMAKE := python book/build.py --cores $(CORES)
 
 .PHONY: help book lab exercises pdf test lint unit notebooks smoke plain faces study bench data clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))  # the environment of a checkout that was moved works no more
+$(shell rm -f $(READY) $(TESTED))
+endif
+
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("kp needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
-	touch $(READY)
+	pwd > $(READY)
 
 $(TESTED): $(READY) tests/requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt

@@ -7,9 +7,25 @@ Every run of it is one job; --executor slurm sends them to a cluster.
 
 from pathlib import Path
 
+import re
+import sys
+
+from kp.errors import KpError
+from kp.validation import Count, check_names, check_value
 from kp.provenance import code_digest as code  # a change of what a room does re-runs a notebook, one of its words does not
 
 include: "kp/research/published.smk"
+
+KNOWN = "preset dataset name ablation_steps probe_steps settings seeds steps precision device threads minutes solutions"
+try:
+    check_names(config, KNOWN.split(), "setting of the book")
+    for name in ("ablation_steps", "probe_steps", "steps", "threads", "minutes"):
+        check_value(Count, config.get(name, 1), name)
+    for name, value in config.items():  # they become words of a shell
+        if not re.fullmatch(r"[\w.,\[\]' -]*", str(value)) or (name == "name" and " " in str(value)):
+            raise KpError(f"{name} is {value!r}; use letters, digits, dots, dashes and underscores")
+except KpError as error:
+    sys.exit(f"book: {error}")
 
 PRESET = config.get("preset", "laptop")
 DATASET = config.get("dataset", "people")
@@ -22,7 +38,7 @@ DEVICE = config.get("device", "cpu")
 # Of a notebook: all cores but one, or on a cluster what its job asks for; on two cores two notebooks run side by side.
 THREADS = config.get("threads", max(1, (workflow.resource_settings.cores or 8) - 1))
 RESULTS, RUNS, BOOK = str(Path("results") / NAME), str(Path("runs") / NAME), str(Path("_build") / NAME)
-HERE = Path.cwd()
+HERE = '"$PWD"'  # in a shell: a checkout may be moved, and have blanks in its name
 MODELS = sorted(map(str, Path("kp/models").glob("*.safetensors")))
 NOTEBOOKS = ["train", "ablate", "visualise", "breaks", "play", "evidence", "own_video", "study", "speed"]
 EXERCISES = sorted(p.stem for p in Path("book/exercises").glob("*.ipynb"))

@@ -1,8 +1,10 @@
 """One validation for everything that is read: types, ranges, choices and finiteness, by pydantic."""
 
 import dataclasses
+import difflib
 import functools
 import json
+from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -71,6 +73,24 @@ def parse(kind: Any, text: str, source: str) -> Any:
     except (json.JSONDecodeError, RecursionError) as error:
         place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise KpError(f"{source}: is not written in JSON{place}; write it again") from None
+
+
+def check_value(kind: Any, value: Any, name: str) -> Any:
+    """The value as one of ``kind``. KpError names it and what it must be."""
+    try:
+        return TypeAdapter(kind, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
+    except ValidationError as error:
+        raise KpError(in_words(error, name)) from None
+
+
+def check_names(given: Iterable[str], known: Iterable[str], what: str) -> None:
+    """KpError, with the nearest of those that are ``known``, for a name that is not."""
+    known = sorted(known)
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name.lower(), known, 2, 0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+            raise KpError(f"no {what} '{name}'; {hint}")
 
 
 def in_words(error: ValidationError, prefix: str = "") -> str:

@@ -1,25 +1,100 @@
 """What a notebook of the book needs before its first line: to stand in the repository's top folder, wherever it was
-opened.
+opened; figures that show; and parameters that are what they should be.
 """
 
+import ast
 import os
 from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
 
+import matplotlib.pyplot as plt
+from IPython.core.getipython import get_ipython
+from pydantic import AfterValidator, Field
+
+import kp
+from kp.config import DATASETS, PRESETS, Config, Data, Optimizer, Precision
 from kp.distributed import leave_a_core
 from kp.figures import use_style
+from kp.validation import Count, check_names, check_value
+
+Place = Annotated[str, AfterValidator(os.path.expanduser)]
+Tree = get_type_hints(Config, include_extras=True) | get_type_hints(Data, include_extras=True)
+KINDS: dict[str, Any] = {
+    "dataset": Literal[tuple(DATASETS)],
+    "preset": Literal[tuple(PRESETS)],
+    "precision": Precision,
+    "seed": Tree["seed"],
+    "background": Tree["background"],
+    "prior": str,
+    "source": str,
+    "device": str,
+    "setting": str,
+    "reference": str,
+    "variants": str,
+    "poses": str,
+    "start": str,
+    "model": Place,
+    "interactive": bool,
+    "cameras": Literal[3, 4],
+    "core_hour": Annotated[float, Field(ge=0)],
+} | dict.fromkeys(("videos", "circle", "records", "run", "out", "pretrained", "ablations", "footage"), Place)
+KINDS |= dict.fromkeys(("steps", "probe_steps", "mask_steps", "student_steps"), Count)
+KINDS["pretrain_steps"] = get_type_hints(Optimizer, include_extras=True)["pretrain_steps"]
+"""Parameter of a notebook → what it must be, as the configuration has it where it stands there."""
+
+
+def begin(names: dict[str, Any]) -> Path:
+    """Begin a notebook: ``begin(globals())`` in the first cell after its parameters; returns the top folder.
+
+    Parameters in ``names`` are checked, and turned into their kind: papermill passes "false" and "6" on as text.
+    KpError for a value that cannot be, and for a name that the notebook does not have.
+    """
+    declared, passed = _parameters()
+    if declared:
+        check_names(passed, declared, "parameter")
+    for name in KINDS.keys() & names.keys() if not declared else declared & KINDS.keys():
+        names[name] = check_value(KINDS[name], names[name], name)
+    return go_to_top()
+
+
+def _parameters() -> tuple[set[str], set[str]]:
+    """Names that the parameters' cell sets, and those that papermill set in the cell after it; nothing if there was no
+    papermill.
+    """
+    shell = get_ipython()
+    cells = [cell for cell in (shell.user_ns.get("In", []) if shell else []) if cell.strip()]
+    injected = next((i for i in reversed(range(1, len(cells))) if cells[i].startswith("# Parameters")), None)
+    return (set(), set()) if injected is None else (_assigned(cells[injected - 1]), _assigned(cells[injected]))
+
+
+def _assigned(cell: str) -> set[str]:
+    nodes = (node for node in ast.parse(cell).body if isinstance(node, ast.Assign))
+    return {target.id for node in nodes for target in node.targets if isinstance(target, ast.Name)}
 
 
 def go_to_top() -> Path:
-    """Give figures kp's look, leave a core to others, and make the repository's top folder the current one, so that
-    ``data/people`` means the same in every notebook; returns it.
+    """Give figures kp's look, and show them below their cells whatever backend the shell exports; leave a core to
+    others; and make the repository's top folder the current one, so that ``data/people`` means the same in every
+    notebook; returns it.
 
     Jupyter and VS Code start a kernel in the notebook's own folder, papermill where it is called. The top is the
-    nearest folder, from the current one upward, that holds ``book/train.ipynb``; where there is none, the current
-    folder stays.
+    nearest folder, from the current one upward, that holds ``book/train.ipynb``, else the one that holds kp's code;
+    where neither does, the current folder stays, and a line says so.
     """
-    here = Path.cwd()
-    top = next((folder for folder in (here, *here.parents) if (folder / "book/train.ipynb").is_file()), here)
-    os.chdir(top)
+    here, code = Path.cwd(), Path(kp.__file__).resolve().parent
+    top = next((folder for folder in (here, *here.parents, code.parent) if _is_repository(folder)), None)
+    if top is None:
+        print(f"no repository of kp here: paths begin at {here}")
+    elif _is_repository(code.parent) and code.parent != top.resolve():
+        print(f"this notebook, of {top}, runs the kp of {code}")
+    os.chdir(top or here)
+    plt.style.use("default")  # not other people's matplotlibrc
+    if (shell := get_ipython()) is not None and hasattr(shell, "kernel"):
+        shell.run_line_magic("matplotlib", "inline")
     use_style()
     leave_a_core()
-    return top
+    return top or here
+
+
+def _is_repository(folder: Path) -> bool:
+    return (folder / "book/train.ipynb").is_file()

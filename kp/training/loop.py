@@ -97,14 +97,13 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     return {name: distributed.mean(term).item() for name, term in terms.items()}
 
 
-def open_run(config: Config, out: Path, device: torch.device, data: str = "given") -> State:
+def open_run(config: Config, out: Path, device: torch.device) -> State:
     """The state to continue from: the folder's checkpoint if it has one for this configuration, else a fresh one.
 
-    Precision "auto" becomes what the checkpoint was trained in, or what the device is fastest in. data: the checksum of
-    what is learnt from, unless the caller gives it. Nothing is written. KpError if the folder holds another run, one on
-    other data, or files that are no run's.
+    Precision "auto" becomes what the checkpoint was trained in, or what the device is fastest in. Nothing is written.
+    KpError if the folder holds another run, one on other data, or files that are no run's.
     """
-    path, used = out / "checkpoint.pt", commit()
+    path, used, data = out / "checkpoint.pt", commit(), data_checksum(config.data.videos)
     if not path.exists():
         check_unused(out)
         precision = settle_precision(config.optimizer.precision, str(device))
@@ -123,11 +122,14 @@ def open_run(config: Config, out: Path, device: torch.device, data: str = "given
         raise KpError(
             f"{out}: holds a run with other settings ({', '.join(changed)} differ); choose another --out or delete it"
         )
-    if "given" not in (data, state.origin["data"]) and data != state.origin["data"]:
+    if state.origin["data"] not in ("", data):
         raise KpError(
             f"{out}: holds a run on other data than {config.data.videos} holds now; choose another --out or delete it"
         )
-    state.origin["commits"] += [used] if used not in state.origin["commits"] else []
+    if state.step < config.optimizer.steps or not state.origin["commits"]:
+        state.origin["commits"] += [used] if used not in state.origin["commits"] else []
+    elif used not in state.origin["commits"]:
+        tqdm.write(f"{out}: was trained by kp's code of {', '.join(state.origin['commits'])}; delete it to train anew")
     if not (out / "metrics.jsonl").is_file():
         raise KpError(f"{out / 'metrics.jsonl'}: missing; restore it, or make an empty file of that name")
     return state
@@ -235,7 +237,7 @@ def run(
 ) -> State:
     """The loop of :func:`train`, in a folder in which no other process works."""
     data, first = config.data, distributed.rank() == 0
-    state = open_run(config, out, device, data_checksum(data.videos) if clips is None else "given")
+    state = open_run(config, out, device)
     distributed.share_batches(state.model)
     distributed.wait()
     if poses is None:

@@ -22,7 +22,7 @@ class State:
     ``average`` is the running mean of the weights of Φ, η and Ψ, the model that predicts.
     ``first_regressor`` is η as it was after pre-training: it resolves left and right without labels. ``origin``: the
     commits of kp's code that it was trained with, and the checksum of the
-    data, or "given" where they came from memory.
+    data.
     """
 
     def __init__(self, config: Config, device: torch.device):
@@ -47,7 +47,7 @@ class State:
         self.pool = ImagePool()
         self.generator = torch.Generator().manual_seed(config.seed)
         self.pretrain_step, self.step = 0, 0
-        self.origin: dict = {"commits": [], "data": "given"}
+        self.origin: dict = {"commits": [], "data": "none"}
         self.finish_pretraining()
 
     @property
@@ -86,7 +86,7 @@ class State:
 
     def load_state_dict(self, saved: dict) -> None:
         self.pretrain_step, self.step = int(saved["pretrain_step"]), int(saved["step"])
-        self.origin = saved.get("origin", self.origin)
+        self.origin = saved.get("origin", {"commits": [], "data": ""})  # kp 0.3 did not know
         for k, module in self.modules.items():
             module.load_state_dict(saved["modules"][k])
         for k, optimizer in self.optimizers.items():

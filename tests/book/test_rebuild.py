@@ -14,15 +14,8 @@ import pytest
 from kp.files import alone, verify_checksums
 
 TOP = Path(__file__).parents[2]
-STUDY = [
-    "results/study/full_seed0.json",
-    "--config",
-    "settings=[full]",
-    "seeds=[0]",
-    "preset=smoke",
-    "steps=400",
-    "dataset=circle",
-]
+SETTINGS = "settings=[full] seeds=[0] preset=smoke steps=400 dataset=circle"
+STUDY = ["results/study/full_seed0.json", "--config", *SETTINGS.split()]
 
 
 @pytest.fixture(scope="module")

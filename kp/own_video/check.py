@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from kp.errors import KpError
+from kp.errors import KpError, printable
 from kp.figures import MIDDLE, grid, overlay
 from kp.formats.poses import PoseFile
 from kp.geometry import evenly, from_pixels
@@ -210,6 +210,10 @@ def advise(footage: list[Footage], pose_file: PoseFile, skeleton: Skeleton, size
         *(() if moving else too_small(footage, Extent.of(outlines(poses, size)))),
         *(type(words)(f"{f.path.name}: {words}") for f in footage for words in judge(f, size, moving)),
     ]
+    if all(f.changes()[1] < STILL and not f.crowded for f in footage):
+        advice.insert(
+            0, Grave("Nothing moves in any of the films, and the method learns from motion: film the subject.")
+        )
     frames = sum(-(-len(f.boxes) // f.every) for f in footage)
     if frames < FEW_FRAMES:
         advice.append(
@@ -314,9 +318,9 @@ def as_table(footage: list[Footage], moving: bool) -> list[str]:
     lines = []
     for f in footage:
         inside, seconds = f.in_square[:, 2:].max(1), len(f.boxes) / f.rate
+        name, (width, height), count = printable(f.path.name), f.size, len(f.boxes)
         lines.append(
-            f"{f.path.name}: {f.size[0]}×{f.size[1]}, {len(f.boxes)} frames, {f.rate:.3g} a second, {seconds:.1f} s → "
-            f"clips: {f.clips}"
+            f"{name}: {width}×{height}, {count} frames, {f.rate:.3g} a second, {seconds:.1f} s → clips: {f.clips}"
         )
         line = f"  squares of {f.squares.side} pixels keep {f.kept:.0%} of the frame"
         line += f", {f.black:.0%} of them is black" if f.black >= 0.005 else ""

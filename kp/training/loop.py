@@ -256,6 +256,7 @@ def run(
         net.train()
     if first:
         begin_log(out, state)
+    distributed.wait()
     if config.optimizer.compile:
         for net in (state.model.encoder, state.model.regressor, state.model.decoder, state.model.discriminator):
             net.compile()

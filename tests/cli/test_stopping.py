@@ -26,7 +26,7 @@ def test_a_training_that_is_stopped_says_so(tiny, tmp_path, stop, status):
     process.send_signal(stop)
     _, err = process.communicate(timeout=60)
     assert process.returncode == status
-    assert "kp: stopped; the same command goes on from the last checkpoint" in err.splitlines()
+    assert "kp: stopped; the same command goes on from the last checkpoint\n" in err
     page = (tmp_path / "run/report.html").read_text()
     assert "stopped" in page and 'http-equiv="refresh"' not in page
     assert not {".lock", ".process"} & {p.name for p in (tmp_path / "run").iterdir()}

@@ -88,7 +88,7 @@ def test_missing_and_damaged_image(tmp_path):
     path.write_text("no image")
     with pytest.raises(
         KpError,
-        match=re.escape(f"{path}: not a readable image; copy it again, or convert it"),
+        match=re.escape(f"{path}: no image that kp can read; convert it to PNG, or copy it again if it broke"),
     ):
         read_image(path)
 

@@ -242,7 +242,7 @@ def test_mask_of_noughts_and_ones(damaged):
 def test_image_cut_short(damaged, kind, file):
     path = damaged / "S5" / kind / "Posing 1.54138969" / file
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with raises(f"{path}: not a readable image; copy it again, or convert it"):
+    with raises(f"{path}: no image that kp can read; convert it to PNG, or copy it again if it broke"):
         load(damaged)
 
 

@@ -151,7 +151,7 @@ def read_checksums(listing: Path) -> dict[str, str]:
     for line in lines:
         digest, two_spaces, name = line.partition("  ")
         if not two_spaces:
-            raise KpError(f"{listing}: '{line}' is not '<sha256>  <file>'; {cure}")
+            raise KpError(f"{listing}: '{line[:80]}' is not '<sha256>  <file>'; {cure}")
         if not is_below(name):
             raise KpError(f"{listing}: names '{name}', which lies outside of its folder; {cure}")
         named[name] = digest

@@ -14,18 +14,23 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 from tiny import prior_arrays
 
-from kp.datasets.clips import clip_frames
+from kp.config import from_json, to_json
+from kp.datasets.clips import clip_frames, read_labels
 from kp.datasets.priors import load_poses
 from kp.errors import KpError
+from kp.files import read_checksums
 from kp.formats.read import fit_skeleton, read_pose_file
+from kp.formats.rows import MISSING
 from kp.formats.track import Track
 from kp.inference.crops import read_boxes
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.method.checkpoint import save_checkpoint
 from kp.own_video.prepare import as_prior
+from kp.research.records import read_record
 from kp.skeletons import BODY, find_skeleton
 from kp.training.diagnostics import Diagnostics
 from kp.training.log import read_metrics
@@ -33,7 +38,7 @@ from kp.training.monitor import read_diagnostics
 from kp.training.state import State
 from kp.video import read_header, read_image, read_video, write_video
 
-MUTANTS = 100  # of every kind of file
+MUTANTS = int(os.environ.get("KP_MUTANTS", 60))  # of every kind of file; `make fuzz` tries more
 SECONDS, ROOM, GROWTH = 20, 3 << 30, 300 << 20  # for one file; bytes that may be asked for; bytes that may be kept
 
 
@@ -83,6 +88,43 @@ def finite(values) -> bool:
     return bool(np.isfinite(np.asarray(values)).all())
 
 
+def plain(path: Path) -> np.ndarray:
+    """Keypoints (n, k, 2) of a file of poses as its text says, read without any care: what a reader must agree with
+    where it reads at all. Only what kp's own writers write.
+    """
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            return np.asarray(file["keypoints"], float)
+    text = path.read_bytes().decode("utf-8-sig")
+    if path.suffix == ".json":
+        poses = [annotation["keypoints"] for annotation in json.loads(text)["annotations"]]
+        values = np.array(poses, float).reshape(len(poses), -1, 3)
+        return np.where(values[..., 2:] > 0, values[..., :2], np.nan)
+    rows = [line.split(",") for line in text.split("\n") if line.strip()]
+
+    def numbers(cells):
+        return [float("nan") if cell.strip().lower() in MISSING else float(cell) for cell in cells]
+
+    if rows[0][0] == "scorer":
+        return np.array([numbers(row[1:]) for row in rows[3:]]).reshape(len(rows) - 3, -1, 3)[..., :2]
+    if "joint" in rows[0]:
+        x, frame, joint = (rows[0].index(name) for name in ("x", "frame", "joint"))
+        frames, joints = (list(dict.fromkeys(row[i] for row in rows[1:])) for i in (frame, joint))
+        values = np.full((len(frames), len(joints), 2), np.nan)
+        for row in rows[1:]:
+            values[frames.index(row[frame]), joints.index(row[joint])] = numbers(row[x : x + 2])
+        return values
+    return np.array([numbers(row[1:]) for row in rows[1:]]).reshape(len(rows) - 1, -1, 3)[..., :2]
+
+
+def agreeing(path: Path) -> bool:
+    """Whether the reader finds the numbers that the file holds. A pose without a marked joint may be left out."""
+    found = read_pose_file(path, 0.0).keypoints
+    wanted = plain(path)
+    wanted = wanted[np.isfinite(wanted).all(-1).any(1)]
+    return found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-3, equal_nan=True)
+
+
 def pose_file(path) -> bool:
     found, skeleton = fit_skeleton(read_pose_file(path))
     poses = as_prior(found, skeleton, 64, 1.25)
@@ -119,18 +161,22 @@ READERS = {
     "clip": (".mp4", lambda path: images(np.stack(list(clip_frames(path))))),
     "png": (".png", lambda path: images(read_image(path)[None])),
     "jpg": (".jpg", lambda path: images(read_image(path)[None])),
-    "csv": (".csv", pose_file),
-    "dlc": (".csv", pose_file),
+    "csv": (".csv", lambda path: pose_file(path) and agreeing(path)),
+    "dlc": (".csv", lambda path: pose_file(path) and agreeing(path)),
     "dlc-h5": (".h5", pose_file),
-    "coco": (".json", pose_file),
+    "coco": (".json", lambda path: pose_file(path) and agreeing(path)),
     "sleap": (".slp", pose_file),
     "npz": (".npz", pose_file),
-    "track": (".npz", pose_file),
-    "wide": (".csv", pose_file),
+    "track": (".npz", lambda path: pose_file(path) and agreeing(path)),
+    "wide": (".csv", lambda path: pose_file(path) and agreeing(path)),
     "spreadsheet": (".csv", pose_file),
     "individuals": (".csv", pose_file),
     "prior": (".npz", lambda path: finite(load_poses(path, BODY, 64).keypoints)),
     "boxes": (".csv", lambda path: read_boxes(path, 50).boxes.shape == (50, 4) and finite(read_boxes(path, 50).boxes)),
+    "config": (".json", lambda path: from_json(path.read_text(errors="replace"), str(path)).data.size > 0),
+    "record": (".json", lambda path: 0 <= read_record(path)["raw"] < 1e9),
+    "sums": ("", lambda path: lines(path, "SHA256SUMS", lambda folder: [*read_checksums(folder / "SHA256SUMS")])),
+    "labels": (".csv", lambda path: lines(path, "clips.csv", lambda folder: [*read_labels(folder)])),
     "skeleton": (".json", lambda path: len(find_skeleton(str(path)).edge_indices) > 0),
     "checkpoint": (".pt", lambda path: model(Predictor.load(path))),
     "safetensors": (".safetensors", lambda path: model(load(path))),
@@ -189,6 +235,18 @@ def sound(tmp_path_factory, config):
     )
     save_checkpoint(state.state_dict(), target("checkpoint"))
     state.predictor().save(target("safetensors"))
+    target("config").write_text(to_json(config))
+    record = {
+        "setting": "full",
+        "description": "the method",
+        "raw": 3.25,
+        "raw_by_clip": [3.0, 3.5],
+        "seconds_train": 9.5,
+    }
+    record |= {"nearest_prior_pose": 2.5, "mean_pose": 8.25, "config": json.loads(to_json(config))}
+    target("record").write_text(json.dumps(record, indent=2))
+    target("sums").write_text("".join(f"{number:064x}  videos/train/{number:03d}.mp4\n" for number in range(9)))
+    target("labels").write_text("split,clip,source\n" + "".join(f"train,{n:03d},cmu\n" for n in range(9)))
     target("diagnostics").write_text(
         (json.dumps(asdict(Diagnostics(25, 0.5, 0.1, 0.1, 0.5, 0.0, 0.6, 0.4, 0.7))) + "\n") * 3
     )
@@ -214,7 +272,7 @@ def try_all(kind: str, data: bytes, place: Path, told: Path) -> None:
                 outcome = "right" if found and found == first else "a wrong result"
             except KpError as error:
                 words = str(error)
-                fine = words.startswith(str(path)) and "\n" not in words and len(words) < 400 + len(str(path))
+                fine = words.startswith(str(path)) and "\n" not in words and len(words) < 400 + 2 * len(str(path))
                 outcome = "error" if fine else f"an unclear error: {words}"
             except BaseException as error:
                 outcome = f"{type(error).__name__}: {error}"
@@ -228,27 +286,77 @@ def try_all(kind: str, data: bytes, place: Path, told: Path) -> None:
             log.flush()
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
-@pytest.mark.parametrize("kind", READERS)
-def test_damaged_files(kind, sound, tmp_path):
-    """In a process of its own: what crashes or hangs there is told by the last line it wrote."""
+def outcomes(kind: str, data: bytes, place: Path) -> list[str]:
+    """What came of every mutant; in a process of its own: what crashes or hangs there is told by the last line it
+    wrote.
+    """
     child = os.fork()
     if child == 0:
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
         try:
-            quiet = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(quiet, 1)
-            os.dup2(quiet, 2)
-            try_all(kind, sound[kind], tmp_path, tmp_path / "told")
+            try_all(kind, data, place, place / "told")
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
-    told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+    told = [json.loads(line) for line in (place / "told").read_text().splitlines()]
     assert not os.WIFSIGNALED(status), f"mutant {len(told)} ended the process by signal {os.WTERMSIG(status)}"
+    return told
+
+
+LENIENT = ("diagnostics", "labels")  # damaged signs are left out; a label may be any text
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+
+
+@needs_proc
+@pytest.mark.parametrize("kind", READERS)
+def test_damaged_files(kind, sound, tmp_path):
+    told = outcomes(kind, sound[kind], tmp_path)
     surprises = {number: outcome for number, outcome in enumerate(told) if outcome not in ("right", "error")}
     assert not surprises and len(told) == MUTANTS
-    assert told[0] == "right" and ("error" in told or kind == "diagnostics"), (
-        "the sound file is read, and damage is seen; signs are left out"
-    )
+    assert told[0] == "right" and ("error" in told or kind in LENIENT), "the sound file is read, and damage is seen"
+    if table := os.environ.get("KP_FUZZ_TABLE"):
+        with open(table, "a") as file:
+            file.write(f"{kind},{len(told)},{told.count('error')},{told.count('right')}\n")
+
+
+def one_pixel_off(read):
+    """A reader that is wrong: the first joint of the last pose lies a pixel to the right."""
+
+    def wrong(path, *more):
+        poses = read(path, *more)
+        poses.keypoints[-1, 0, 0] += 1
+        return poses
+
+    return wrong
+
+
+@needs_proc
+@pytest.mark.parametrize("kind", ["csv", "dlc", "coco", "track", "wide"])
+def test_a_reader_that_is_wrong_would_be_noticed(kind, sound, tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "read_pose_file", one_pixel_off(read_pose_file))
+    assert "a wrong result" in outcomes(kind, sound[kind], tmp_path)
+
+
+@needs_proc
+@pytest.mark.parametrize(("kind", "broken"), [("safetensors", "digest"), ("config", "parse"), ("record", "parse")])
+def test_a_check_that_is_missing_would_be_noticed(kind, broken, sound, tmp_path, monkeypatch):
+    """Without the checksum, damaged weights find other points; without validation, nonsense is taken."""
+    if broken == "digest":
+        stored = lambda config, tensors: notes["sha256"]  # noqa: E731
+        path = tmp_path / "sound.safetensors"
+        path.write_bytes(sound[kind])
+        with safe_open(path, "pt") as file:
+            notes = file.metadata()
+        monkeypatch.setattr("kp.method.checkpoint.digest", stored)
+        monkeypatch.setattr("kp.method.checkpoint.check_weights", lambda *_: None)
+    else:
+        module = "kp.config" if kind == "config" else "kp.research.records"
+        monkeypatch.setattr(f"{module}.parse", lambda kind, text, source: kind(**json.loads(text)))
+    told = outcomes(kind, sound[kind], tmp_path)
+    assert set(told) - {"right", "error"}
 
 
 class Evil:

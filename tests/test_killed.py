@@ -14,12 +14,20 @@ import pytest
 import torch
 
 import kp.training.loop
+from kp.formats.read import read_pose_file
 from kp.formats.track import WRITERS
 from kp.training.loop import train
 from kp.training.state import State, load_state
 
-KILLS = 50
+KILLS = int(os.environ.get("KP_KILLS", 50))
 FAILED = Path(tempfile.gettempdir()) / f"kp_killed_{os.getpid()}.txt"  # what a process that failed by itself has to say
+
+
+def tried(what: str, kills: int, in_the_middle: int) -> None:
+    """A line for the table of `make fuzz`."""
+    if table := os.environ.get("KP_FUZZ_TABLE"):
+        with open(table, "a") as file:
+            file.write(f"kill -9: {what},{kills},0,{in_the_middle}\n")
 
 
 def killed(work, seconds: float) -> bool:
@@ -49,17 +57,20 @@ def test_training(config, clips, poses, tmp_path, monkeypatch, same):
     monkeypatch.setattr(kp.training.loop, "SAVE_EVERY", 2)
     longer = replace(config, optimizer=replace(config.optimizer, pretrain_steps=8, steps=12))
     expected = train(longer, tmp_path / "whole", clips, poses).state_dict()
-    chance, kills, finished = random.Random(0), 0, 0
+    chance, kills, later, finished = random.Random(0), 0, 0, 0
     while kills < KILLS:
         run = tmp_path / f"run{finished}"
         if killed(lambda run=run: train(longer, run, clips, poses), chance.uniform(0, 1)):
             kills += 1
             if (run / "checkpoint.pt").exists():
+                later += 1
                 load_state(run / "checkpoint.pt", torch.device("cpu"))  # whole, or it would raise
         else:
             assert same(load_state(run / "checkpoint.pt", torch.device("cpu")).state_dict(), expected)
             finished += 1
     assert same(train(longer, tmp_path / f"run{finished}", clips, poses).state_dict(), expected)
+    assert later >= KILLS // 5, "too few came after the first checkpoint to prove that a run goes on"
+    tried("kp train", kills, later)
 
 
 EXPORTS = [ending for ending in WRITERS if ending not in (".mp4", ".png")]
@@ -76,13 +87,17 @@ def test_exporting(config, tiny, tmp_path, ending):
         confidence=np.tile(found.confidence, (100, 1)),
         times=None,
     )
+    began = time.monotonic()
     long.save(tmp_path / f"whole{ending}")
-    size = (tmp_path / f"whole{ending}").stat().st_size
-    chance = random.Random(1)
+    took, chance, kills = time.monotonic() - began, random.Random(1), 0
+    expected = read_pose_file(tmp_path / f"whole{ending}", 0.0).keypoints
     for number in range(KILLS // len(EXPORTS)):
         path = tmp_path / f"{number}{ending}"
-        killed(lambda path=path: long.save(path), chance.uniform(0, 0.15))
-        assert not path.exists() or path.stat().st_size == size
+        kills += killed(lambda path=path: long.save(path), chance.uniform(0, 0.8 * took))
+        if path.exists():
+            assert np.array_equal(read_pose_file(path, 0.0).keypoints, expected, equal_nan=True)
         long.save(path)
-        assert path.stat().st_size == size
+        assert np.array_equal(read_pose_file(path, 0.0).keypoints, expected, equal_nan=True)
+    assert kills, "none came before the file was written"
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+    tried(f"writing {ending}", kills, kills)

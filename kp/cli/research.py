@@ -53,15 +53,30 @@ def settings(preset: str = "study") -> None:
     print("\n".join(ABLATIONS | RECIPES | FEATURES | FACES if preset == "faces" else ALL))
 
 
-def verify(sets: Positional[tuple[Path, ...]] = (Path("data/people"),), skeleton: str = "") -> None:
-    """Check that video sets are whole: checksums, then every clip, mask and prior as training reads them.
+def verify(what: Positional[tuple[Path, ...]] = (Path("data/people"),), skeleton: str = "") -> None:
+    """Check that video sets are whole, and that records hold.
+
+    Of a set: checksums, then every clip, mask and prior as training reads them. Of a record of kp study: its error on
+    test, computed again from its weights where runs/ has them, and which of its inputs have changed since.
 
     Args:
-        sets: Folders of video sets.
-        skeleton: Name or .json file of the skeleton; empty takes the set's own, or the shipped one with its joints.
+        what: Folders of video sets; .json files of records.
+        skeleton: Name or .json file of a set's skeleton; empty takes the set's own, or the shipped one with its joints.
     """
-    for root in sets:
-        _verify_set(root, skeleton)
+    for path in what:
+        if path.suffix == ".json":
+            _verify_record(path)
+        else:
+            _verify_set(path, skeleton)
+
+
+def _verify_record(path: Path) -> None:
+    from kp.research.recompute import recompute
+
+    check = recompute(path)
+    print(f"{path}: " + "\n  ".join(check.lines()))
+    if check.computed is not None and not check.holds:
+        raise KpError(f"{path}: its number does not come out again; see what changed")
 
 
 def _verify_set(root: Path, skeleton: str) -> None:

@@ -47,10 +47,10 @@ def settings(preset: str = "study") -> None:
     Args:
         preset: Those that make sense with this preset: faces have fewer than people.
     """
-    from kp.research.ablations import ABLATIONS, ALL, FACES, FEATURES, RECIPES
+    from kp.research.ablations import names_for
 
     find_preset(preset)
-    print("\n".join(ABLATIONS | RECIPES | FEATURES | FACES if preset == "faces" else ALL))
+    print("\n".join(names_for(preset)))
 
 
 def verify(what: Positional[tuple[Path, ...]] = (Path("data/people"),), skeleton: str = "") -> None:

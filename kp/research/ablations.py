@@ -128,6 +128,11 @@ ALL = ABLATIONS | RECIPES | FEATURES | PRIORS | REMEDIES | SETTINGS
 """For people; FACES, ABLATIONS, RECIPES and FEATURES are for faces."""
 
 
+def names_for(preset: str) -> list[str]:
+    """Names of the departures that make sense with a preset, in order."""
+    return list(ABLATIONS | RECIPES | FEATURES | FACES if preset == "faces" else ALL)
+
+
 def find_ablation(name: str) -> tuple[str, Callable[[Config], Config]]:
     """(description, Config → Config) of a named departure; KpError lists those there are."""
     if name not in ALL | FACES:

@@ -27,11 +27,12 @@ from kp.evaluation.metrics import nearest_pose_error
 from kp.geometry import joint_errors
 from kp.method.step import settle_precision
 from kp.provenance import data_checksum, write_record
-from kp.research.ablations import find_ablation
+from kp.research.ablations import find_ablation, names_for
 from kp.research.records import read_record
 from kp.training.log import read_metrics
 from kp.training.loop import train
 from kp.training.state import State
+from kp.validation import check_names
 
 WORK = Path("runs/study")  # and its subfolders for presets other than study; records go to --out
 
@@ -42,6 +43,7 @@ def study_config(setting: str, preset: str, seed: int, steps: int, precision: st
     """
     base = find_preset(preset)()
     _, change = find_ablation(setting)
+    check_names([setting], names_for(preset), f"setting of the preset '{preset}'")
     steps = steps or base.optimizer.steps
     return change(base.but(seed=seed, **{"optimizer.steps": steps, "optimizer.precision": precision}))
 

@@ -1,6 +1,8 @@
 import importlib
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -124,6 +126,28 @@ def test_runs_share_a_pretrained_regressor(place):
     assert shared_regressor(study_config("gaussian_profile", "smoke", 0, 4, "float32")) != first
     assert shared_regressor(study_config("prior_50", "smoke", 0, 4, "float32")) != first
     assert shared_regressor(replace(full, seed=1)) != first
+
+
+def test_a_setting_of_another_dataset():
+    with pytest.raises(KpError, match=r"^no setting of the preset 'faces' 'circle'; "):
+        study_config("circle", "faces", 0, 4, "float32")
+    with pytest.raises(KpError, match=r"^no setting of the preset 'study' 'unmoved'; "):
+        study_config("unmoved", "study", 0, 4, "float32")
+
+
+def test_runs_side_by_side_have_processes_of_their_own(tiny, tmp_path):
+    """By the command line, as everybody starts them: each leaves its record, or is named."""
+    options = {"out": tmp_path / "out", "preset": "smoke", "steps": 4, "precision": "float32", "seeds": 0, "workers": 2}
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    command = [sys.executable, "-m", "kp", "study", "full", "circle", *words]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/people").symlink_to(tiny)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["full_seed0.json"]
+    assert (
+        done.returncode == 1
+        and "kp: 1 runs failed: circle_seed0; their logs are in runs/study/smoke/float32" in done.stderr
+    )
 
 
 def test_an_unknown_setting(place):

@@ -23,6 +23,7 @@ from kp.cli.own_video import check
 from kp.errors import KpError
 from kp.formats.read import fit_skeleton, read_pose_file
 from kp.formats.track import WRITERS
+from kp.inference.batch import summary
 from kp.inference.onnx import write_onnx
 from kp.inference.predictor import Predictor
 from kp.inference.repose import write_reposed
@@ -168,7 +169,23 @@ def test_read_only_folder_for_a_training_and_a_set(config, clips, poses, locked)
     assert said == f"{locked / 'check.png'}: cannot be written (Permission denied); choose another place"
 
 
-@pytest.mark.parametrize("name", ("with spaces and 'quotes'", "été", "видео", "動画", "🎬", "a%20b;c#d"))
+NAMES_OF_FILES = (
+    "with 'quotes'", "été", "видео", "動画", "🎬", "a%20b;c#d", "a\nb", "\x1b[31mred", "<img src=x>", "..a..",
+)  # fmt: skip
+    "with 'quotes'",
+    "été",
+    "видео",
+    "動画",
+    "🎬",
+    "a%20b;c#d",
+    "a\nb",
+    "\x1b[31mred",
+    "<img src=x>",
+    "..a..",
+)
+
+
+@pytest.mark.parametrize("name", NAMES_OF_FILES, ids=ascii)
 def test_any_name(config, predictor, tracked, tiny, tmp_path, name):
     """In, out and between: videos, boxes, sets, runs and results in folders and files of such names."""
     place = tmp_path / name
@@ -183,4 +200,10 @@ def test_any_name(config, predictor, tracked, tiny, tmp_path, name):
     shutil.copytree(tiny, place / "set")
     with Monitor(place / "run") as monitor:
         train(replace(config, data=replace(config.data, videos=place / "set")), place / "run", on_step=monitor)
-    assert (place / "run/report.html").is_file() and Predictor.load(place / "run")
+    page = (place / "run/report.html").read_text()
+    assert "finished" in page and "<img src=x>" not in page
+    again = Predictor.load(place / "run").track(
+        place / "videos" / f"{name}.mp4", masks=place / "masks" / f"{name}.mp4", progress=False
+    )
+    table = "\n".join(summary({again.video: again}))
+    assert all(c.isprintable() for line in table.splitlines() for c in line) and len(table.splitlines()) == 2

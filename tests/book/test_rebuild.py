@@ -32,12 +32,17 @@ def checkout(tmp_path_factory):
     return place
 
 
+def obey_ctrl_c() -> None:
+    """What runs in the background of a shell ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def build(checkout, *words, **options):
     command = [sys.executable, "book/build.py", "--cores", "1", *words]
     environment = os.environ | {"PYTHONPATH": str(checkout)}
     return subprocess.Popen(
         command, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True, **options,
+        start_new_session=True, preexec_fn=obey_ctrl_c, **options,
     )  # fmt: skip
 
 

@@ -13,12 +13,19 @@ from kp.formats.read import read_pose_file
 from kp.inference.predictor import Predictor
 
 
+def obey_ctrl_c() -> None:
+    """What runs in the background of a shell ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("stop", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 1)])
 def test_a_training_that_is_stopped_says_so(tiny, tmp_path, stop, status):
     """As clusters and timeout do it, and by Ctrl-C: the report does not claim that it goes on."""
     words = ["train", "--out", tmp_path / "run", "smoke", "--data.videos", tiny, "--optimizer.steps", "100000"]
     command = [sys.executable, "-m", "kp", *map(str, words)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=obey_ctrl_c
+    )
     end = time.monotonic() + 120
     while not (tmp_path / "run/report.html").exists():
         assert process.poll() is None and time.monotonic() < end, process.stderr.read()

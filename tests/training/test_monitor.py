@@ -88,11 +88,16 @@ def test_training_that_breaks_is_said(config, clips, poses, tmp_path, often, mon
     expected = (
         "is not a number any more; begin anew in another folder with a lower learning rate (--optimizer.lr) or with"
     )
-    monkeypatch.setattr("kp.training.loop.learning_rate", lambda peak, *_: 1e30 if peak == fast.optimizer.lr else 1e-4)
+
+    def breaks(peak, step, *_):
+        return 1e30 if peak == fast.optimizer.lr and step == 3 else 1e-4
+
+    monkeypatch.setattr("kp.training.loop.learning_rate", breaks)
     with pytest.raises(KpError, match=re.escape(expected)), Monitor(tmp_path) as watch:
         train(fast, tmp_path, clips, poses, on_step=watch)
     assert load_state(tmp_path / "checkpoint.pt", config_device()).step == 0
-    assert not watch.history or expected in (tmp_path / "report.html").read_text().replace("&#x27;", "'")
+    assert [signs.step for signs in watch.history][:1] == [2]
+    assert expected in (tmp_path / "report.html").read_text().replace("&#x27;", "'")
 
 
 def config_device():

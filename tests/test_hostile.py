@@ -172,17 +172,6 @@ def test_read_only_folder_for_a_training_and_a_set(config, clips, poses, locked)
 NAMES_OF_FILES = (
     "with 'quotes'", "été", "видео", "動画", "🎬", "a%20b;c#d", "a\nb", "\x1b[31mred", "<img src=x>", "..a..",
 )  # fmt: skip
-    "with 'quotes'",
-    "été",
-    "видео",
-    "動画",
-    "🎬",
-    "a%20b;c#d",
-    "a\nb",
-    "\x1b[31mred",
-    "<img src=x>",
-    "..a..",
-)
 
 
 @pytest.mark.parametrize("name", NAMES_OF_FILES, ids=ascii)

@@ -6,7 +6,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from kp.cli.options import Subject, Where
-from kp.errors import KpError
+from kp.errors import KpError, printable
 
 
 def check(
@@ -55,7 +55,7 @@ def check(
     write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print("\n".join(as_table(footage, located)))
     print(f"skeleton '{topology.name}': {len(topology)} joints")
-    print("\n".join(f"- {words}" for words in advice) or "Nothing is amiss, as far as this can tell.")
+    print("\n".join(f"- {printable(words)}" for words in advice) or "Nothing is amiss, as far as this can tell.")
     print(f"look at: {out}")
 
 

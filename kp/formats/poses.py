@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from kp.errors import KpError
+from kp.errors import KpError, printable
 from kp.skeletons import SHIPPED, Skeleton
 
 MIN_LIKELIHOOD = 0.6  # as DeepLabCut's own pcutoff
@@ -76,7 +76,7 @@ class PoseFile:
         shipped = skeleton in SHIPPED
         edges = f"those of '{skeleton.name}'" if shipped else ", ".join(f"{a}–{b}" for a, b in skeleton.edges)
         parts = [self.counts(skeleton), *self.notes, skeleton.describe_sides(), f"edges: {edges}"]
-        return f"{self.path.name}: {'; '.join(parts)}"
+        return printable(f"{self.path.name}: {'; '.join(parts)}")
 
 
 def check_size(path: Path, poses: int, joints: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from tqdm import tqdm
 
-from kp.errors import KpError, library
+from kp.errors import KpError, library, printable
 from kp.inference.crops import BoxTrack
 from kp.video import read_frames, read_header
 
@@ -63,7 +63,9 @@ class _SmallFilm:
     def __init__(self, path: Path, spool, cv2, progress: bool):
         self.spool, self.cv2, self.ends = spool, cv2, [0]
         count = read_header(path).count
-        for frame in tqdm(read_frames(path), f"{path.name}: subject", count, unit="frame", disable=not progress):
+        for frame in tqdm(
+            read_frames(path), printable(f"{path.name}: subject"), count, unit="frame", disable=not progress
+        ):
             height, width = frame.pixels.shape[:2]
             small = min(1.0, HEIGHT / height)
             shrunk = cv2.resize(frame.pixels, None, fx=small, fy=small, interpolation=cv2.INTER_AREA)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from kp.errors import KpError
+from kp.errors import KpError, printable
 from kp.files import atomic_folder
 from kp.formats.poses import PoseFile
 from kp.inference.crops import MARGIN, Squares, side_around
@@ -38,7 +38,7 @@ def cut_clips(video: Path, out: Path, number: int, size: int, crop: str, boxes: 
     view = look(video, crop, boxes)
     squares, count = view.squares, view.count
     names, clip = [], []
-    frames = tqdm(read_frames(video), desc=f"{video.name}: clips", total=count, unit="frame")
+    frames = tqdm(read_frames(video), desc=printable(f"{video.name}: clips"), total=count, unit="frame")
     for t, frame in enumerate(frames):
         first = t // (LENGTH * every) * LENGTH * every
         if t % every == 0:

@@ -97,24 +97,30 @@ def plain(path: Path) -> np.ndarray:
             return np.asarray(file["keypoints"], float)
     text = path.read_bytes().decode("utf-8-sig")
     if path.suffix == ".json":
-        poses = [annotation["keypoints"] for annotation in json.loads(text)["annotations"]]
-        values = np.array(poses, float).reshape(len(poses), -1, 3)
+        content = json.loads(text)
+        kinds = {str(category["id"]) for category in content["categories"]}
+        told = [a for a in content["annotations"] if str(a["category_id"]) in kinds]
+        poses = [a["keypoints"] for a in told if a.get("keypoints")]
+        values = np.array(poses, float).reshape(len(poses), -1, 3)  # an annotation may have none
         return np.where(values[..., 2:] > 0, values[..., :2], np.nan)
-    rows = [line.split(",") for line in text.split("\n") if line.strip()]
+    rows = [[cell.strip() for cell in line.split(",")] for line in text.split("\n") if line.strip()]
 
     def numbers(cells):
-        return [float("nan") if cell.strip().lower() in MISSING else float(cell) for cell in cells]
+        return [float("nan") if cell.lower() in MISSING else float(cell) for cell in cells]
+
+    def likely(values):
+        return np.where(values[..., 2:] < 0, np.nan, values[..., :2])  # a score below 0 says that there is no joint
 
     if rows[0][0] == "scorer":
-        return np.array([numbers(row[1:]) for row in rows[3:]]).reshape(len(rows) - 3, -1, 3)[..., :2]
+        return likely(np.array([numbers(row[1:]) for row in rows[3:]]).reshape(len(rows) - 3, -1, 3))
     if "joint" in rows[0]:
         x, frame, joint = (rows[0].index(name) for name in ("x", "frame", "joint"))
         frames, joints = (list(dict.fromkeys(row[i] for row in rows[1:])) for i in (frame, joint))
-        values = np.full((len(frames), len(joints), 2), np.nan)
+        values = np.full((len(frames), len(joints), 3), np.nan)
         for row in rows[1:]:
-            values[frames.index(row[frame]), joints.index(row[joint])] = numbers(row[x : x + 2])
-        return values
-    return np.array([numbers(row[1:]) for row in rows[1:]]).reshape(len(rows) - 1, -1, 3)[..., :2]
+            values[frames.index(row[frame]), joints.index(row[joint])] = numbers(row[x : x + 3])
+        return likely(values)
+    return likely(np.array([numbers(row[1:]) for row in rows[1:]]).reshape(len(rows) - 1, -1, 3))
 
 
 def agreeing(path: Path) -> bool:

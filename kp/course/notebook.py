@@ -52,8 +52,9 @@ def begin(names: dict[str, Any]) -> Path:
     declared, passed = _parameters()
     if declared:
         check_names(passed, declared, "parameter")
-    for name in KINDS.keys() & names.keys() if not declared else declared & KINDS.keys():
-        names[name] = check_value(KINDS[name], names[name], name)
+    for name in KINDS.keys() & (declared or names.keys()):
+        if isinstance(names[name], str | float | int | None):  # else a notebook's own, of the same name
+            names[name] = check_value(KINDS[name], names[name], name)
     return go_to_top()
 
 

@@ -128,14 +128,14 @@ def read_labels(root: Path) -> dict[tuple[str, str], str]:
         return {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            labels = {(row["split"], row["clip"]): row["source"] or "" for row in csv.DictReader(file)}
+            labels = {(row["split"] or "", row["clip"] or ""): row["source"] or "" for row in csv.DictReader(file)}
     except KeyError as error:
         raise KpError(f"{path}: has no column {error}; expected: split, clip, source") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise KpError(f"{path}: is not a table in UTF-8; write it again") from error
-    outside = next((clip for name in labels for clip in name if not clip or not is_below(clip) or "/" in clip), None)
-    if outside is not None:
-        raise KpError(f"{path}: '{outside}' is not the name of a clip or a split; write names without folders")
+    wrong = [clip for name in labels for clip in name if not clip or not is_below(clip) or "/" in clip]
+    if wrong:
+        raise KpError(f"{path}: '{wrong[0] or ''}' is not the name of a clip or a split; write names without folders")
     return labels
 
 

@@ -33,7 +33,12 @@ def read_coco(path: Path) -> PoseFile:
     categories = {str(c["id"]): c for c in content["categories"] if c.get("keypoints")}
     if not categories:
         raise KpError(f"{path}: no category has keypoints; COCO's person_keypoints files do")
-    annotations = [a for a in content["annotations"] if a.get("keypoints") and str(a["category_id"]) in categories]
+    of_kind = [a for a in content["annotations"] if str(a["category_id"]) in categories]
+    annotations = [a for a in of_kind if a.get("keypoints")]
+    left_out = {
+        "of categories without joints": len(content["annotations"]) - len(of_kind),
+        "without keypoints": len(of_kind) - len(annotations),
+    }
     counts = Counter(str(a["category_id"]) for a in annotations)
     if len(counts) > 1:
         each = ", ".join(f"{counts[i]} of '{categories[i].get('name', i)}'" for i in counts)
@@ -54,6 +59,7 @@ def read_coco(path: Path) -> PoseFile:
         _mirror_pairs(category, joints, path),
         scores,
         number_of([films.get(str(a.get("image_id")), "") for a in annotations]),
+        notes=tuple(f"{count} annotations {what}" for what, count in left_out.items() if count),
     )
 
 

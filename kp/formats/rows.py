@@ -5,12 +5,14 @@ Spreadsheets add a byte-order mark, separate by semicolons or tabs, write decima
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kp.errors import KpError
 
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-"}
 
 
@@ -57,13 +59,16 @@ class Rows:
 
 def read_rows(path: Path) -> Rows:
     """The rows of a table in UTF-8 or UTF-16; commas, semicolons or tabs separate its cells. KpError if it is no text,
-    or if quotes are not closed.
+    holds control characters, or if quotes are not closed.
     """
     try:
         raw = path.read_bytes()
         text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise KpError(f"{path}: is not text in UTF-8 (byte {error.start}); save it as 'CSV UTF-8'") from error
+    if control := CONTROL.search(text):
+        line = text.count("\n", 0, control.start()) + 1
+        raise KpError(f"{path}: line {line} holds a control character, which no table has; copy it again")
     first = text.lstrip().split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=None), delimiter=separator, strict=True)

@@ -79,9 +79,11 @@ def test_values_that_no_parameter_has(names, message, monkeypatch):
 def test_text_becomes_what_it_means(monkeypatch):
     """As papermill passes ``-p background false``, ``-r steps 6`` and paths from a file of parameters."""
     monkeypatch.chdir(TOP)
-    names = {"background": "false", "steps": "6", "run": "~/x", "other": 3}
+    names = {"background": "false", "steps": "6", "run": "~/x", "other": 3, "model": begin}
     begin(names)
-    assert names == {"background": False, "steps": 6, "run": os.path.expanduser("~/x"), "other": 3}
+    assert names == {
+        "background": False, "steps": 6, "run": os.path.expanduser("~/x"), "other": 3, "model": begin,
+    }  # fmt: skip
 
 
 def test_papermill_passes_parameters_that_the_notebook_has(tmp_path, monkeypatch):

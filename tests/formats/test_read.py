@@ -88,6 +88,7 @@ def test_coco_joints_that_are_not_marked(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(told))
     found = read_pose_file(tmp_path / "a.json")
     assert found.keypoints.shape == (1, 2, 2) and np.isnan(found.keypoints[0, 1]).all() and found.edges == (("a", "b"),)
+    assert found.notes == ("1 annotations of categories without joints", "1 annotations without keypoints")
 
 
 @pytest.mark.parametrize(

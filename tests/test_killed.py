@@ -56,11 +56,13 @@ def killed(work, seconds: float) -> bool:
 def test_training(config, clips, poses, tmp_path, monkeypatch, same):
     monkeypatch.setattr(kp.training.loop, "SAVE_EVERY", 2)
     longer = replace(config, optimizer=replace(config.optimizer, pretrain_steps=8, steps=12))
+    began = time.monotonic()
     expected = train(longer, tmp_path / "whole", clips, poses).state_dict()
+    took = time.monotonic() - began
     chance, kills, later, finished = random.Random(0), 0, 0, 0
     while kills < KILLS:
         run = tmp_path / f"run{finished}"
-        if killed(lambda run=run: train(longer, run, clips, poses), chance.uniform(0, 1)):
+        if killed(lambda run=run: train(longer, run, clips, poses), chance.uniform(0, took)):
             kills += 1
             if (run / "checkpoint.pt").exists():
                 later += 1

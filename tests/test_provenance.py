@@ -2,7 +2,9 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import pytest
 import torch
 
 import kp.provenance

@@ -14,13 +14,17 @@ SNAKEMAKE := python book/build.py --cores $(CORES)
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))  # the environment of a checkout that was moved works no more
-$(shell rm -f $(READY) $(TESTED))
+# The environment of a checkout that was moved works no more: it is made again.
+MADE_FOR := $(shell cat $(READY) 2>/dev/null)
+ifneq ($(MADE_FOR),)
+ifneq ($(MADE_FOR),$(CURDIR))
+$(shell rm -rf .venv)
+endif
 endif
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("kp needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
 	pwd > $(READY)
@@ -75,7 +79,7 @@ plain: ## the book of `make smoke` by plain, current Sphinx in an environment of
 faces: $(READY) ## train, ablate and visualise faces, into results/faces
 	$(SNAKEMAKE) dataset --config dataset=faces name=faces
 
-notebooks: smoke
+notebooks: smoke $(TESTED)
 	$(TEST) -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke
 	pytest tests/book
 

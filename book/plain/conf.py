@@ -38,4 +38,4 @@ html_theme = "sphinx_book_theme"
 html_favicon = str(ROOT / settings["html"]["favicon"])
 html_theme_options = {"home_page_in_toc": True, **{k: v for k, v in settings["html"].items() if k.startswith("use_")}}
 globals().update(settings["sphinx"]["config"])
-html_static_path = [str(ROOT / folder) for folder in html_static_path]
+html_static_path = [str(ROOT / folder) for folder in settings["sphinx"]["config"]["html_static_path"]]

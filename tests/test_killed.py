@@ -72,7 +72,7 @@ def test_training(config, clips, poses, tmp_path, monkeypatch, same):
             finished += 1
     assert same(train(longer, tmp_path / f"run{finished}", clips, poses).state_dict(), expected)
     assert later >= KILLS // 5, "too few came after the first checkpoint to prove that a run goes on"
-    tried("a training, which goes on to the same bits", kills)
+    tried("a training that then goes on to the same bits", kills)
 
 
 EXPORTS = [ending for ending in WRITERS if ending not in (".mp4", ".png")]

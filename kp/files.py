@@ -47,7 +47,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
-    """Be the only process that works in a folder, until the block ends or the process dies; the folder is made.
+    """Be the only process that works in a folder, until the block ends or the process dies. The folder is made, and
+    goes again if nothing came into it.
 
     KpError if another one does: it says which, and since when. A process that has the folder may ask again.
     """
@@ -55,6 +56,7 @@ def alone(out: Path) -> Iterator[None]:
     if place in _held:
         yield
         return
+    made = not out.exists()
     make_folder(out)
     lock, note = FileLock(out / ".lock"), out / ".process"
     try:
@@ -75,6 +77,9 @@ def alone(out: Path) -> Iterator[None]:
             (out / ".lock").unlink(missing_ok=True)
         _held.discard(place)
         lock.release()
+        with suppress(OSError):  # a folder that holds anything stays
+            if made:
+                out.rmdir()
 
 
 _held: set[Path] = set()

@@ -25,6 +25,7 @@ PICTURES = (
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras store in 16
 LARGEST = 100_000_000  # pixels of a picture
 TOO_LARGE = "has more than 100 million pixels; make it smaller, or cut out the subject"
+BROKEN = "Corrupt EXIF data|Truncated File Read"  # what Pillow only warns of
 CUT_SHORT = "not a readable image; it may be cut short: copy it again"
 DAMAGED = (
     UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error,
@@ -135,10 +136,11 @@ def _open_picture(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.filterwarnings("error", BROKEN, UserWarning)
             image = Image.open(path)
     except Image.DecompressionBombError as error:
         raise KpError(f"{path}: {TOO_LARGE}") from error
-    except DAMAGED as error:
+    except (*DAMAGED, UserWarning) as error:
         raise KpError(f"{path}: no image that kp can read; convert it to PNG, or copy it again if it broke") from error
     try:
         if image.width * image.height > LARGEST:
@@ -193,7 +195,8 @@ def _strict(path: Path) -> Iterator[None]:
     """KpError for whatever Pillow raises, or only warns of, where a file is damaged."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
+            warnings.simplefilter("ignore", UserWarning)  # of odd tags, which change no pixel
+            warnings.filterwarnings("error", BROKEN, UserWarning)
             yield
     except (*DAMAGED, UserWarning) as error:
         raise KpError(f"{path}: {CUT_SHORT}") from error

@@ -74,11 +74,21 @@ def find_videos(paths: list[Path]) -> list[Path]:
 def _films_below(folder: Path) -> list[Path]:
     files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not _hidden(p, folder)]
     films = [p for p in files if p.suffix.lower() in FILMS]
-    films += [p for p in files if p.suffix.lower() in STACKS and count_pages(p) > 1]
+    films += [p for p in files if p.suffix.lower() in STACKS and _is_stack(p)]
     if films:
         return sorted(films)
     below = [folder, *(p for p in sorted(folder.rglob("*")) if p.is_dir() and not _hidden(p, folder))]
     return [p for p in below if len(pictures_in(p)) > 1]
+
+
+def _is_stack(path: Path) -> bool:
+    """Whether a picture file is a film of its own; one that cannot be read is, so that it is named when it is read, and
+    does not stop the others.
+    """
+    try:
+        return count_pages(path) > 1
+    except KpError:
+        return True
 
 
 def _hidden(path: Path, folder: Path) -> bool:
@@ -175,7 +185,7 @@ def _resize(frames: UInt8[np.ndarray, "t h w c"], size: tuple[int, int]) -> UInt
 
 def _film(path: Path) -> Iterator[Frame]:
     """Packets are counted beside frames: a file that is cut short lacks packets; one with hidden ends has them all."""
-    count, packets, size, last, first, late, latest = 0, 0, None, None, None, 0.0, -1.0
+    count, packets, size, last, first, late, latest = 0, 0, None, None, None, 0.0, float("-inf")
     to_rgb = VideoReformatter()  # one for all frames: far faster
     try:
         with _open_film(path) as container:

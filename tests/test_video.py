@@ -429,6 +429,14 @@ def test_a_folder_of_stacks_holds_films(tmp_path):
         list(read_frames(tmp_path))
 
 
+def test_a_damaged_stack_does_not_hide_the_other_films(tmp_path):
+    made(tmp_path / "a.mp4")
+    (tmp_path / "b.tif").write_bytes(b"II*\0 no pages")
+    assert find_videos([tmp_path]) == [tmp_path / "a.mp4", tmp_path / "b.tif"]
+    with pytest.raises(KpError, match=re.escape(f"{tmp_path / 'b.tif'}: ")):
+        list(read_frames(tmp_path / "b.tif"))
+
+
 def test_stacks_of_two_sizes_thumbnails_and_stacks_cut_short(tmp_path):
     large, small = Image.new("L", (64, 64), 90), Image.new("L", (20, 20), 90)
     large.save(tmp_path / "a.tif", save_all=True, append_images=[small])

@@ -21,7 +21,7 @@ from kp.datasets.clips import Clips, to_images
 from kp.datasets.priors import Poses
 from kp.datasets.sets import open_clips
 from kp.errors import KpError
-from kp.files import atomic_write, read_npz
+from kp.files import alone, atomic_write, read_npz
 from kp.formats.poses import MIN_LIKELIHOOD, PoseFile
 from kp.formats.read import fit_skeleton, read_pose_file
 from kp.geometry import evenly
@@ -139,7 +139,9 @@ def open_fit(settings: Fit, out: Path) -> None:
             (out / "model.safetensors").unlink(missing_ok=True)
         if not changed:
             return
-    elif out.is_file() or (out.is_dir() and any(p.name != ".fit.part.json" for p in out.iterdir())):
+    elif out.is_file() or (
+        out.is_dir() and any(p.name not in (".fit.part.json", ".lock", ".process") for p in out.iterdir())
+    ):
         raise KpError(f"{out}: is in use already; delete it or choose another --out")
     with atomic_write(path) as part:
         part.write_text(json.dumps(record, indent=1) + "\n")
@@ -210,8 +212,15 @@ def fit_stages(
     """Run the stages that are not done yet; returns the model that RUN/model.safetensors holds.
 
     on_step: called after every step of the main training, with its state, clips and poses. KpError names the file or
-    the setting that does not fit.
+    the setting that does not fit, or another process that works in ``out``.
     """
+    with alone(out):
+        return _fit_alone(settings, out, device, on_step)
+
+
+def _fit_alone(
+    settings: Fit, out: Path, device: str, on_step: Callable[[State, Clips, Poses], None] | None
+) -> Predictor:
     model = out / "model.safetensors"
     start = load(settings.start) if settings.start else None
     films, size = find_videos(list(settings.videos)), start.size if start else settings.size

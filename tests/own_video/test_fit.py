@@ -1,5 +1,7 @@
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from tiny import prior_arrays, write_video
 
+import kp
 import kp.own_video.fit
 from kp.errors import KpError
 from kp.inference.predictor import Predictor
@@ -175,6 +178,20 @@ def test_more_steps_go_on_and_fewer_are_refused(asked, small, tmp_path):
     assert Predictor.load(run / "checkpoint.pt").model.config.optimizer.steps == 5
     with pytest.raises(KpError, match="holds a fit with other settings"):
         fit_stages(short, run)
+
+
+def test_a_second_fit_in_the_folder_is_refused(tmp_path):
+    """By another process, before anything is read into it."""
+    code = "import sys, time; from pathlib import Path; from kp.files import alone\nwith alone(Path(sys.argv[1])):\n"
+    code += "    print('here', flush=True); time.sleep(60)"
+    other = subprocess.Popen([sys.executable, "-c", code, tmp_path / "run"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline() == "here\n"
+        with pytest.raises(KpError, match=rf"run: process {other.pid} .since .*. works in it; wait for its end"):
+            kp.fit(tmp_path / "a.mp4", "people", tmp_path / "run")
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_films_that_came_later_are_not_passed_over(asked, small, tmp_path):

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+FAR = 1_000_000  # pixels: no picture is as large
+
 
 def from_pixels(pixels: Float[Tensor, "*b 2"], size: int) -> Float[Tensor, "*b 2"]:
     """Pixel indices in a size × size image → [-1, 1]."""

@@ -12,34 +12,33 @@ from IPython.core.getipython import get_ipython
 from pydantic import AfterValidator, Field
 
 import kp
-from kp.config import DATASETS, PRESETS, Config, Data, Optimizer, Precision
+from kp.config import DATASETS, PRESETS, Config, Data, Optimizer
 from kp.distributed import leave_a_core
 from kp.figures import use_style
-from kp.validation import Count, check_names, check_value
+from kp.validation import check_names, check_value
 
 Place = Annotated[str, AfterValidator(os.path.expanduser)]
-Tree = get_type_hints(Config, include_extras=True) | get_type_hints(Data, include_extras=True)
+
+
+def _field(settings: type, name: str) -> Any:
+    """What a field of the configuration must be."""
+    return get_type_hints(settings, include_extras=True)[name]
+
+
 KINDS: dict[str, Any] = {
     "dataset": Literal[tuple(DATASETS)],
     "preset": Literal[tuple(PRESETS)],
-    "precision": Precision,
-    "seed": Tree["seed"],
-    "background": Tree["background"],
-    "prior": str,
-    "source": str,
-    "device": str,
-    "setting": str,
-    "reference": str,
-    "variants": str,
-    "poses": str,
-    "start": str,
-    "model": Place,
+    "precision": _field(Optimizer, "precision"),
+    "seed": _field(Config, "seed"),
+    "background": _field(Data, "background"),
     "interactive": bool,
     "cameras": Literal[3, 4],
     "core_hour": Annotated[float, Field(ge=0)],
-} | dict.fromkeys(("videos", "circle", "records", "run", "out", "pretrained", "ablations", "footage"), Place)
-KINDS |= dict.fromkeys(("steps", "probe_steps", "mask_steps", "student_steps"), Count)
-KINDS["pretrain_steps"] = get_type_hints(Optimizer, include_extras=True)["pretrain_steps"]
+}
+KINDS |= dict.fromkeys(("prior", "source", "device", "setting", "reference", "variants", "poses", "start"), str)
+KINDS |= dict.fromkeys(("videos", "circle", "records", "run", "out", "pretrained", "ablations", "footage"), Place)
+KINDS |= dict.fromkeys(("steps", "probe_steps", "mask_steps", "student_steps"), _field(Optimizer, "steps"))
+KINDS |= {"pretrain_steps": _field(Optimizer, "pretrain_steps"), "model": Place}
 """Parameter of a notebook → what it must be, as the configuration has it where it stands there."""
 
 

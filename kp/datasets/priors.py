@@ -11,10 +11,9 @@ from torch import Tensor
 from kp.config import Data
 from kp.errors import KpError
 from kp.files import read_npz
-from kp.geometry import draw_similarity, from_pixels, resize_pixels
+from kp.geometry import FAR, draw_similarity, from_pixels, resize_pixels
 from kp.skeletons import Skeleton, check_joints, find_skeleton
 
-FAR = 1_000_000  # pixels: no picture is as large
 FEW = 20  # poses: too few to set some aside
 
 

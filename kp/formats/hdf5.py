@@ -33,9 +33,9 @@ def check_hdf5(path: Path) -> None:
                 if item.size and item.size > LARGEST and item.dtype.kind in "fiuc":
                     raise KpError(f"{path}: '{name}' holds {item.size:,} numbers; kp reads tables of up to {LARGEST:,}")
 
-        links: dict[str, object] = {}
-        file.visititems_links(lambda name, link: links.setdefault(name, link) and None)
-        outside = next((name for name, link in links.items() if isinstance(link, h5py.ExternalLink)), None)
+        links: list[tuple[str, object]] = []
+        file.visititems_links(lambda *link: links.append(link))
+        outside = next((name for name, link in links if isinstance(link, h5py.ExternalLink)), None)
         if outside:
             raise KpError(f"{path}: '{outside}' lies in another file; export it again as one")
         file.visititems(look)
@@ -78,15 +78,14 @@ def read_table(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n c
             pictures = []
         else:
             columns, values = [], []
-            for block in range(int(table.attrs["nblocks"])):
-                levels = [
-                    table[f"block{block}_items_level{i}"]
-                    for i in range(int(table.attrs[f"block{block}_items_nlevels"]))
-                ]
+            for block in (f"block{i}" for i in range(int(table.attrs["nblocks"]))):
+                count = int(table.attrs[f"{block}_items_nlevels"])
+                levels = [table[f"{block}_items_level{i}"] for i in range(count)]
                 names = [bytes(level.attrs["name"]).decode() for level in levels]
-                chosen = [level[:][table[f"block{block}_items_label{i}"][:]] for i, level in enumerate(levels)]
-                columns += zip(*chosen, strict=True)
-                values.append(_numbers(table[f"block{block}_values"][:], path))
+                columns += zip(
+                    *(level[:][table[f"{block}_items_label{i}"][:]] for i, level in enumerate(levels)), strict=True
+                )
+                values.append(_numbers(table[f"{block}_values"][:], path))
             pictures = _pictures(table)
     values = np.concatenate(values, 1)
 

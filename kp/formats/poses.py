@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from kp.errors import KpError, printable
+from kp.geometry import FAR
 from kp.skeletons import SHIPPED, Skeleton
 
 MIN_LIKELIHOOD = 0.6  # as DeepLabCut's own pcutoff
-FAR = 1_000_000  # pixels: no picture is as large
 MANY, LARGEST = 1000, 50_000_000  # joints of a skeleton, and in a file
 NORMALISED = 2.0  # no subject is as small, in pixels
 

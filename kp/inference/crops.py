@@ -12,10 +12,9 @@ from torch import Tensor
 from kp.errors import KpError
 from kp.files import atomic_write
 from kp.formats.rows import Rows, find_columns, read_rows
-from kp.geometry import longest_run, resize_pixels
+from kp.geometry import FAR, longest_run, resize_pixels
 
 MARGIN = 1.25  # a square's side, in the longer side of the box around the subject
-FAR = 1_000_000  # pixels: no picture is as large
 STEADY = 15  # frames over which squares are averaged: they follow the subject and do not tremble
 CALM = 7  # frames of which the median counts: a box that is wild for up to three frames is left out
 WILD = 2.5  # times the median side: no subject comes so much nearer within a film

@@ -182,20 +182,17 @@ class Predictor:
         """
         view = path if isinstance(path, View) else look(Path(path), crop, boxes, masks, progress)
         parts, times, glimpses, moments = [], [], {}, set(evenly(view.count, GLIMPSES))
-        blank = 0
         draws = overlay is not None and view.count > 1
 
         def drawn():
-            nonlocal blank
             for first, frames, squares in view.chunks(self.size, progress):
                 self.check_background(squares, str(view.path))
                 images = to_images(torch.from_numpy(squares))
                 keypoints, cues = self.readings(images, first)
-                blank += int((~shows_something(images)).sum())
                 places = view.squares.part(first, first + len(frames))
                 shown = places.to_frame(to_pixels(keypoints, self.size), self.size).numpy()
-                parts.append((view.stored(shown), keypoints, cues))
                 times.extend(frame.seconds for frame in frames)
+                parts.append((view.stored(shown), keypoints, cues, ~shows_something(images)))
                 for t, image, pose in zip(range(first, first + len(frames)), images, keypoints, strict=True):
                     if t in moments:
                         glimpses[t] = image, pose
@@ -208,12 +205,13 @@ class Predictor:
             if not np.isfinite(points).all():
                 broken = int(np.flatnonzero(~np.isfinite(points).all((1, 2)))[0])
                 raise KpError(f"{view.path}: the model finds no numbers in frame {broken}; its weights are broken")
-            keypoints, cues = (torch.cat([part[i] for part in parts]) for i in (1, 2))
+            keypoints, cues, blank = (torch.cat([part[i] for part in parts]) for i in (1, 2, 3))
             sure = confidence(cues, keypoints, self.curve, film=True).numpy()
             seen = None if view.track is None else np.resize(view.track.seen, len(points))
+            second = view.track.second if view.track else 0.0
             return Track(
                 view.path, view.stored_size, view.rate, self.skeleton, points, sure, [*glimpses.values()],
-                np.array(times[: len(points)]), seen, view.track.second if view.track else 0.0, blank / len(points),
+                np.array(times[: len(points)]), seen, second, blank.double().mean().item(),
             )  # fmt: skip
 
         try:

@@ -1,16 +1,15 @@
 """Does a record hold? Its test number again, from its weights, and which of its inputs have changed since."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from kp.config import Config, from_json
+from kp.config import Config
 from kp.datasets.sets import open_prior
 from kp.errors import KpError
 from kp.evaluation.evaluate import load_test, measure
 from kp.inference.published import load
 from kp.provenance import commit, data_checksum
-from kp.research.records import read_record
+from kp.research.records import config_of, read_record
 from kp.research.study import WORK
 
 EQUAL = 0.005  # % of the image size: other processors round otherwise
@@ -47,7 +46,7 @@ def recompute(path: Path, folder: Path = WORK) -> Check:
     or if the data that it was tested on are not here.
     """
     record = read_record(path)
-    config = from_json(json.dumps(record["config"]), str(path))
+    config = config_of(record, path)
     checksum, now = record.get("data_checksum", "unknown"), data_checksum(config.data.videos)
     provenance = record.get("provenance", {})
     trained = record.get("trained", {}).get("commits") or [provenance.get("commit", "unknown")]

@@ -11,7 +11,7 @@ from pydantic import FiniteFloat
 from scipy import stats
 from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
-from kp.config import from_json
+from kp.config import Config, from_json
 from kp.errors import KpError
 from kp.evaluation.metrics import interval
 from kp.validation import parse
@@ -60,8 +60,13 @@ def read_record(path: Path) -> dict:
         raise KpError(f"{path}: is not text in UTF-8; restore it, or make it again with 'kp study'") from error
     parse(Fields, text, str(path))
     record = json.loads(text)
-    from_json(json.dumps(record["config"]), str(path))
+    config_of(record, path)
     return record
+
+
+def config_of(record: dict, path: Path) -> Config:
+    """The configuration that the record in ``path`` holds. KpError if it is none."""
+    return from_json(json.dumps(record["config"]), str(path))
 
 
 def read_records(folder: Path) -> dict[str, dict[int, dict]]:

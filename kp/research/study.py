@@ -19,7 +19,7 @@ import torch
 from tqdm import tqdm
 
 import kp
-from kp.config import Config, Data, Loss, Method, find_preset, from_json, to_json
+from kp.config import Config, Data, Loss, Method, find_preset, to_json
 from kp.datasets.sets import open_prior
 from kp.errors import KpError
 from kp.evaluation.evaluate import load_test, measure, regressor_floor
@@ -28,7 +28,7 @@ from kp.geometry import joint_errors
 from kp.method.step import settle_precision
 from kp.provenance import data_checksum, write_record
 from kp.research.ablations import find_ablation, names_for
-from kp.research.records import read_record
+from kp.research.records import config_of, read_record
 from kp.training.log import read_metrics
 from kp.training.loop import train
 from kp.training.state import State
@@ -67,7 +67,7 @@ def is_done(path: Path, config: Config) -> bool:
     if not path.is_file():
         return False
     record = read_record(path)
-    recorded = from_json(json.dumps(record["config"]), str(path))
+    recorded = config_of(record, path)
     if config.optimizer.precision == "auto":
         config = config.but(**{"optimizer.precision": recorded.optimizer.precision})
     parts = [f.name for f in dataclasses.fields(Config) if getattr(recorded, f.name) != getattr(config, f.name)]
@@ -75,8 +75,8 @@ def is_done(path: Path, config: Config) -> bool:
         raise KpError(
             f"{path}: a record of other settings ({', '.join(parts)} differ); delete it or choose another --out"
         )
-    checksum = record.get("data_checksum", data_checksum(config.data.videos))
-    if checksum != data_checksum(config.data.videos):
+    checksum = data_checksum(config.data.videos)
+    if record.get("data_checksum", checksum) != checksum:
         raise KpError(
             f"{path}: a record of other data than {config.data.videos} holds now; delete it or choose another --out"
         )

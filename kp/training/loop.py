@@ -220,43 +220,40 @@ def train(
     config, out = config.but(**{"data.skeleton": embed(config.data.skeleton)}), Path(out)
     place, first = find_device(distributed.start(device)), distributed.rank() == 0
     with alone(out) if first else nullcontext():
-        return run(config, out, place, clips, poses, pretrained, start, on_step, stop_after, strict)
+        state = open_run(config, out, place)
+        distributed.share_batches(state.model)
+        distributed.wait()
+        poses = open_prior(config.data, config.seed) if poses is None else poses
+        if clips is None and config.optimizer.steps:
+            clips = open_clips(config.data, "train")
+        if pretrained is not None and state.pretrain_step == state.step == 0:
+            adopt_regressor(state, pretrained)
+        if start is not None and state.pretrain_step == state.step == 0:
+            adopt_model(state, *start)
+        if first:
+            begin_log(out, state)
+        distributed.wait()
+        take_steps(state, out, clips, poses, on_step, stop_after, strict)
+    return state
 
 
-def run(
-    config: Config,
+def take_steps(
+    state: State,
     out: Path,
-    device: torch.device,
     clips: Clips | None,
-    poses: Poses | None,
-    pretrained: Path | None,
-    start: tuple[Model, nn.Module] | None,
+    poses: Poses,
     on_step: Callable[[State, Clips, Poses], None] | None,
     stop_after: int | None,
     strict: bool,
-) -> State:
-    """The loop of :func:`train`, in a folder in which no other process works."""
-    data, first = config.data, distributed.rank() == 0
-    state = open_run(config, out, device)
-    distributed.share_batches(state.model)
-    distributed.wait()
-    if poses is None:
-        poses = open_prior(data, config.seed)
-    if clips is None and config.optimizer.steps:
-        clips = open_clips(data, "train")
+) -> None:
+    """The loop of :func:`train`: pre-training, then the main training, each from where ``state`` is."""
+    config, first = state.config, distributed.rank() == 0
     taught, untaught = poses.split()
-    shown = weigh_prior(poses, clips, state.model.skeleton) if data.vary_prior == "weigh" and clips else poses
+    shown = weigh_prior(poses, clips, state.model.skeleton) if config.data.vary_prior == "weigh" and clips else poses
     if clips is not None:
         clips = clips.on(state.device)
-    if pretrained is not None and state.pretrain_step == state.step == 0:
-        adopt_regressor(state, pretrained)
-    if start is not None and state.pretrain_step == state.step == 0:
-        adopt_model(state, *start)
     for net in (state.model, state.average, state.first_regressor):
         net.train()
-    if first:
-        begin_log(out, state)
-    distributed.wait()
     if config.optimizer.compile:
         for net in (state.model.encoder, state.model.regressor, state.model.decoder, state.model.discriminator):
             net.compile()
@@ -297,7 +294,6 @@ def run(
         bar.close()
     if done == stop_after and first:
         save_state(state, out)
-    return state
 
 
 def check_finite(terms: dict[str, float], state: State, out: Path) -> None:

@@ -76,8 +76,8 @@ class Data(Settings):
     size: Annotated[int, Field(ge=1, le=1024)] = 64
     """Training resolution, pixels a side."""
     skeleton: str = "body"
-    """Topology: body, human36m, face, or a .json file that declares one (data/hand/hand.json); a run holds what the file
-    says."""
+    """Topology: body, human36m, face, or a .json file that declares one (data/hand/hand.json); a run keeps what the
+    file says."""
 
 
 @validated

@@ -44,14 +44,15 @@ def read_long(rows: Rows) -> PoseFile:
         cells = [row.cells[i] if i is not None else "" for i in (film, subject)]
         return cells[0], cells[1], _frame(row.cells[places["frame"]])
 
-    poses = {key: i for i, key in enumerate(dict.fromkeys(map(pose, table)))}
+    keys = [pose(row) for row in table]
+    poses = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     joints = tuple(dict.fromkeys(row.cells[joint] for row in table))
     column = {name: i for i, name in enumerate(joints)}
     check_size(rows.path, len(poses), len(joints))
     values = np.full((len(poses), len(joints), 3), np.nan)
     taken = set()
-    for row in table:
-        place = poses[pose(row)], column[row.cells[joint]]
+    for key, row in zip(keys, table, strict=True):
+        place = poses[key], column[row.cells[joint]]
         if place in taken:
             raise KpError(
                 f"{rows.path}: line {row.line} is the second for joint '{row.cells[joint]}' of frame "

@@ -19,10 +19,12 @@ def name_results(inputs: list[Path]) -> dict[Path, Path]:
     if there is nothing to read, or if a film is named twice.
     """
     names: dict[Path, Path] = {}
+    taken = set()
     for path in inputs:
         for film in find_videos([path]) if path.is_dir() else [path]:
-            if os.path.abspath(film) in map(os.path.abspath, names):
+            if os.path.abspath(film) in taken:
                 raise KpError(f"{film}: is named twice; name it once")
+            taken.add(os.path.abspath(film))
             names[film] = _below(film, path) if path.is_dir() else Path(path.stem)
     if not names:
         raise KpError("nothing to predict; name at least one image or video after the run folder")

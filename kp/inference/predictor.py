@@ -61,8 +61,8 @@ class Predictor:
     @staticmethod
     def load(run: Path) -> "Predictor":
         """From a run folder, or a checkpoint file. KpError if there is no readable checkpoint."""
-        saved = read_checkpoint(run / "checkpoint.pt" if run.is_dir() else run)
         path = run / "checkpoint.pt" if run.is_dir() else run
+        saved = read_checkpoint(path)
         config = from_json(saved["config"], str(path))
         model, first = Model(config), Model(config).regressor
         try:

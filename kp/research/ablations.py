@@ -46,6 +46,9 @@ RECIPES = {
         _with(optimizer={"schedule": "constant", "lr": 2e-4}),
     ),
     "full_precision": ("float32 throughout", _with(optimizer={"precision": "float32"})),
+    "slow_regressor": ("η learns beside Φ at a tenth of its rate", _with(optimizer={"lr_regressor": 1e-5})),
+    "drawn_poses_alone": ("η learns beside Φ, on drawn poses alone", _with(loss={"regressor_fake": 0.0})),
+    "strong_discriminator": ("D counts three times as much", _with(loss={"adversarial": 30.0})),
     "gaussian_profile": ("drawn with a Gaussian profile", _with(network={"profile": "gaussian"})),
 }
 """Choices of our recipe, each taken back to the official one or changed."""

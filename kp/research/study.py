@@ -22,12 +22,14 @@ import kp
 from kp.config import Config, Data, Loss, Method, find_preset, to_json
 from kp.datasets.sets import open_prior
 from kp.errors import KpError
-from kp.evaluation.evaluate import load_test, measure, regressor_floor
+from kp.evaluation.evaluate import TestSet, load_test, measure, regressor_floor
 from kp.evaluation.metrics import nearest_pose_error
 from kp.geometry import joint_errors
+from kp.inference.predictor import Prediction
 from kp.method.step import settle_precision
 from kp.provenance import data_checksum, write_record
 from kp.research.ablations import find_ablation, names_for
+from kp.research.legibility import legibility
 from kp.research.records import config_of, read_record
 from kp.training.log import read_metrics
 from kp.training.loop import train
@@ -111,6 +113,12 @@ def shared_regressor(config: Config, device: str = "cpu") -> Path:
     return folder / "checkpoint.pt"
 
 
+def errors_by_clip(prediction: Prediction, test: TestSet) -> list[float]:
+    """Mean error of every clip, % of the image size."""
+    errors = joint_errors(prediction.keypoints, test.keypoints.flatten(0, 1)).mean(1)
+    return [round(e, 4) for e in errors.view(len(test.clips), -1).mean(1).tolist()]
+
+
 def run_one(
     setting: str, config: Config, out: Path, preset: str, snapshots: tuple[int, ...] = (), device: str = "cpu"
 ) -> None:
@@ -134,15 +142,20 @@ def run_one(
     last, _ = measure(state.predictor(averaged=False), test, poses)
     metrics = [m for m in read_metrics(folder) if m["phase"] == "train"]
     true, rates = test.keypoints.flatten(0, 1), config.optimizer
+    validation = {}
+    if (config.data.videos / "videos" / "val").is_dir():
+        val = load_test(config.data, "val")
+        _, on_val = measure(predictor, val, poses)
+        validation = legibility(predictor, on_val, val.keypoints.flatten(0, 1)) | {
+            "by_clip": errors_by_clip(on_val, val)
+        }
     numbers = dataclasses.asdict(scores) | {
         "trained": state.origin,
         "setting": setting,
         "description": name,
         "raw_last_weights": last.raw,
-        "raw_by_clip": [
-            round(e, 4)
-            for e in joint_errors(prediction.keypoints, true).mean(1).view(len(test.clips), -1).mean(1).tolist()
-        ],
+        "raw_by_clip": errors_by_clip(prediction, test),
+        "val": validation,
         "regressor_floor": regressor_floor(predictor, true),
         "nearest_prior_pose": nearest_pose_error(true[::4], poses),
         "seconds_train": metrics[-1]["seconds"] if metrics else 0.0,

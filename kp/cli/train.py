@@ -85,7 +85,7 @@ def _print_activities(table: dict[str, dict[str, float]]) -> None:
 
 def _print_scores(scores, skeleton) -> None:
     low, high = scores.raw_interval
-    print(f"error, % of the image size   {scores.raw:.2f}   (95 % interval over clips {low:.2f}–{high:.2f})")
+    print(f"error, % of the image size   {scores.raw:.2f}   (95 % interval {low:.2f}–{high:.2f})")
     print(
         f"  flips resolved, no labels  {scores.label_free:.2f}\n  flip minimum               {scores.flip_minimum:.2f}"
     )

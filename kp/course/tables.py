@@ -1,4 +1,4 @@
-"""From records to statements: means over seeds, intervals over clips, differences paired clip by clip."""
+"""Tables for the pages."""
 
 import html
 

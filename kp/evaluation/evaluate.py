@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
@@ -15,6 +16,7 @@ from kp.datasets.clips import Clips, load_clips, to_images
 from kp.datasets.priors import Poses
 from kp.datasets.sets import open_clips, open_prior
 from kp.errors import KpError
+from kp.evaluation.intervals import clip_factors
 from kp.evaluation.metrics import Scores, score
 from kp.evaluation.truth import Truth, activity_table, load_300vw_truth, load_human36m_truth, load_truth
 from kp.geometry import joint_errors
@@ -27,7 +29,10 @@ EVERY = 4  # frames between evaluated ones: neighbours are nearly equal
 
 @dataclass(frozen=True)
 class TestSet:
-    """Clips of a split with their truth, every fourth frame: images (n, t, 3, s, s) and keypoints (n, t, k, 2)."""
+    """Clips of a split with their truth, every fourth frame: images (n, t, 3, s, s) and keypoints (n, t, k, 2).
+
+    ``factors``: whom each clip shows and which motion (:func:`kp.evaluation.intervals.clip_factors`).
+    """
 
     __test__ = False  # not a pytest class
 
@@ -35,6 +40,7 @@ class TestSet:
     truth: Truth
     images: Float[Tensor, "n t 3 s s"]
     keypoints: Float[Tensor, "n t k 2"]
+    factors: tuple[Int[np.ndarray, " n"], ...]
 
 
 def load_test(data: Data, split: str = "test", progress: bool = True) -> TestSet:
@@ -48,7 +54,7 @@ def load_test(data: Data, split: str = "test", progress: bool = True) -> TestSet
             "make them equal"
         )
     images = torch.stack([to_images(frames[::EVERY]) for frames in clips.frames])
-    return TestSet(clips, truth, images, truth.keypoints[:, ::EVERY])
+    return TestSet(clips, truth, images, truth.keypoints[:, ::EVERY], clip_factors(data.videos, split, clips.names))
 
 
 @runtime_checkable
@@ -85,7 +91,7 @@ def measure(predictor: Predictor, test: TestSet, poses: Poses) -> tuple[Scores, 
 
     mean = poses.keypoints.mean(0)
     keypoints, reference = clips(prediction.keypoints), clips(prediction.reference)
-    return score(keypoints, test.keypoints, reference, mean, predictor.skeleton), prediction
+    return score(keypoints, test.keypoints, reference, mean, predictor.skeleton, test.factors), prediction
 
 
 def _score_clips(predictor: Predictor, split: str, progress: bool) -> Scores:

@@ -1,19 +1,21 @@
-"""How good keypoints are: error in % of the image size, left-right flips, PCK, and bootstrap intervals over clips.
+"""How good keypoints are: error in % of the image size, left-right flips, PCK, and intervals of the error.
 
 The error is the mean Euclidean distance divided by the image's side, as this literature reports it
 (sometimes under the name "%-MSE"). Keypoints are (x, y) in [-1, 1], so the side is 2 (from the first
 to the last pixel centre).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from kp.datasets.priors import Poses
 from kp.errors import KpError
+from kp.evaluation.intervals import interval
 from kp.geometry import joint_errors
 from kp.skeletons import Skeleton, resolve_flips
 
@@ -40,15 +42,6 @@ def normalised_errors(
 def pck(errors: Float[Tensor, "n k"], threshold: float) -> float:
     """Share of joints, in %, whose error is at most ``threshold`` % of the image size."""
     return (errors <= threshold).double().mean().item() * 100
-
-
-def interval(values: Float[Tensor, " clips"], draws: int = 2000) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean over clips (frames of one clip are not independent)."""
-    rng = np.random.default_rng(0)
-    v = values.double().numpy()
-    means = v[rng.integers(0, len(v), (draws, len(v)))].mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -82,9 +75,11 @@ def score(
     reference: list[Float[Tensor, "_ k 2"]] | Float[Tensor, "n t k 2"],
     mean_pose: Float[Tensor, "k 2"],
     skeleton: Skeleton,
+    factors: Sequence[Int[np.ndarray, " clips"]] = (),
 ) -> Scores:
     """All numbers for clips of equal or different lengths: keypoints (t, k, 2) of each, (x, y) in [-1, 1].
 
+    factors: whom each clip shows and what is done in it, for the intervals (:func:`kp.evaluation.intervals.interval`).
     reference: the label-free reading η₀(β(p)) for flip resolution. mean_pose: the prior's mean, whose error is what
     predicting nothing costs. constant_offset: how much of the raw error goes away when each joint's mean offset from
     the truth is removed (a prior unlike the videos shows up here); clip_offset: when it is removed within each clip (a
@@ -99,12 +94,12 @@ def score(
     within = torch.cat([a - (a - b).mean(0) for a, b in zip(predicted, true, strict=True)])
 
     def by_clip(of_poses):
-        return torch.stack([part.mean() for part in of_poses.split(lengths)])
+        return np.array([[part.double().mean().item() for part in of_poses.split(lengths)]])
 
     relative = normalised_errors(p, g, skeleton).mean(1) if skeleton.normaliser else None
     return Scores(
         raw=errors.mean().item(),
-        raw_interval=interval(by_clip(errors.mean(1))),
+        raw_interval=interval(by_clip(errors.mean(1)), factors),
         flip_minimum=minimum.mean().item(),
         label_free=joint_errors(resolve_flips(p, ref, skeleton), g).mean().item(),
         mean_pose=joint_errors(mean_pose.expand_as(g), g).mean().item(),
@@ -118,7 +113,7 @@ def score(
             name: errors[:, [skeleton.index(j) for j in joints]].mean().item() for name, joints in skeleton.regions
         },
         normalised=None if relative is None else relative.mean().item(),
-        normalised_interval=None if relative is None else interval(by_clip(relative)),
+        normalised_interval=None if relative is None else interval(by_clip(relative), factors),
     )
 
 

@@ -1,19 +1,20 @@
-"""From records to statements: means over seeds, intervals over clips, differences paired clip by clip."""
+"""From records to statements: means over seeds, intervals for other seeds, people and motions, paired differences."""
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from jaxtyping import Float
 from pydantic import FiniteFloat
-from scipy import stats
 from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
 from kp.config import Config, from_json
+from kp.datasets.clips import read_labels
 from kp.errors import KpError
-from kp.evaluation.metrics import interval
+from kp.evaluation.intervals import clip_factors, interval
 from kp.validation import parse
 
 
@@ -22,8 +23,8 @@ class Summary:
     """One setting over its seeds. Errors in % of the image size.
 
     ``difference``: mean error minus that of the reference setting on the same seeds and clips, with its 95 % interval
-    (:func:`difference_interval`); None for a setting that shares no seed with the reference. ``paired_seeds``: how many
-    it shares.
+    (:func:`kp.evaluation.intervals.interval`); None for a setting that shares no seed with the reference.
+    ``paired_seeds``: how many it shares.
     """
 
     setting: str
@@ -80,39 +81,20 @@ def read_records(folder: Path) -> dict[str, dict[int, dict]]:
     return records
 
 
-def paired_interval(differences: np.ndarray, draws: int = 2000) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of (seeds, clips) differences, seeds and clips both drawn with replacement.
+def by_clip(records: dict[int, dict], seeds: list[int]) -> Float[np.ndarray, "seeds clips"]:
+    """Error of each test clip in each seed, % of the image size."""
+    return np.array([records[s]["raw_by_clip"] for s in seeds])
 
-    With one seed it holds the spread over clips only.
+
+@cache
+def factors_of(videos: Path, source: str, clips: int) -> tuple[np.ndarray, ...]:
+    """What is known of the test clips that a record tells of (:func:`kp.evaluation.intervals.clip_factors`); nothing
+    if the set is not at hand, or holds other clips.
     """
-    rng = np.random.default_rng(0)
-    seeds, clips = differences.shape
-    means = [
-        differences[rng.integers(seeds, size=seeds)][:, rng.integers(clips, size=clips)].mean() for _ in range(draws)
+    names = [
+        clip for (split, clip), of in sorted(read_labels(videos).items()) if split == "test" and source in ("", of)
     ]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def difference_interval(differences: np.ndarray) -> tuple[float, float]:
-    """95 % interval of the mean of (seeds, clips) differences: from the lower to the higher end of two intervals.
-
-    One is :func:`paired_interval`. With a handful of seeds it is too sure: three of one sign, as chance gives in one
-    case of four, may leave zero out. The other, Student's t over the means of the seeds, allows for that. With one seed
-    there is only the first.
-    """
-    low, high = paired_interval(differences)
-    seeds = len(differences)
-    if seeds > 1:
-        means = differences.mean(1)
-        half = stats.t.ppf(0.975, seeds - 1) * means.std(ddof=1) / np.sqrt(seeds)
-        low, high = min(low, float(means.mean() - half)), max(high, float(means.mean() + half))
-    return low, high
-
-
-def by_clip(records: dict[int, dict], seeds: list[int]) -> np.ndarray:
-    """Error of each test clip, averaged over seeds."""
-    return np.mean([records[s]["raw_by_clip"] for s in seeds], 0)
+    return clip_factors(videos, "test", names) if len(names) == clips else ()
 
 
 def summarise(records: dict[str, dict[int, dict]], setting: str, reference: str = "full") -> Summary:
@@ -124,21 +106,20 @@ def summarise(records: dict[str, dict[int, dict]], setting: str, reference: str 
     if setting not in records:
         raise KpError(f"no record of '{setting}'; there are: {', '.join(records)}")
     mine, other = records[setting], records.get(reference, {})
-    clips = by_clip(mine, sorted(mine))
-    shared = sorted(set(mine) & set(other))
-    paired = shared and setting != reference and len(other[shared[0]]["raw_by_clip"]) == len(clips)
-    differences = (
-        np.array([np.subtract(mine[s]["raw_by_clip"], other[s]["raw_by_clip"]) for s in shared]) if paired else None
-    )
+    errors, shared = by_clip(mine, sorted(mine)), sorted(set(mine) & set(other))
     first = next(iter(mine.values()))
+    data = config_of(first, Path(setting)).data
+    factors = factors_of(data.videos, data.source, errors.shape[1])
+    paired = shared and setting != reference and len(other[shared[0]]["raw_by_clip"]) == errors.shape[1]
+    differences = by_clip(mine, shared) - by_clip(other, shared) if paired else None
     return Summary(
         setting,
         first["description"],
         {seed: record["raw"] for seed, record in sorted(mine.items())},
         float(np.mean([record["raw"] for record in mine.values()])),
-        interval(torch.from_numpy(clips)),
+        interval(errors, factors),
         float(differences.mean()) if paired else None,
-        difference_interval(differences) if paired else None,
+        interval(differences, factors) if paired else None,
         len(shared) if paired else 0,
         float(np.mean([record["seconds_train"] for record in mine.values()]) / 60),
         float(np.mean([record["nearest_prior_pose"] for record in mine.values()])),
@@ -161,7 +142,7 @@ def verdict(summary: Summary) -> str:
 
 
 def table(summaries: list[Summary]) -> list[list[str]]:
-    """Rows for people: description, mean error (95 % over clips), each seed, difference to the reference (95 %),
+    """Rows for people: description, mean error (95 %), each seed, difference to the reference (95 %),
     minutes of training.
     """
     rows = []

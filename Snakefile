@@ -1,4 +1,4 @@
-"""data check → train → ablate → visualise, breaks, play, evidence, own_video, study, exercises → book. `make book` runs `snakemake book`; what is up to date is skipped.
+"""data check → train → ablate → visualise, breaks, play, leak, evidence, own_video, study, exercises → book. `make book` runs `snakemake book`; what is up to date is skipped.
 
 Settings, by --config: preset, dataset (people, circle, faces), name (results/<name> and runs/<name>), ablation_steps, probe_steps.
 A study of your own: settings (names that `kp settings` lists), seeds, steps, precision, device; then `snakemake study`, or `book`.
@@ -40,7 +40,7 @@ THREADS = config.get("threads", max(1, (workflow.resource_settings.cores or 8) -
 RESULTS, RUNS, BOOK = str(Path("results") / NAME), str(Path("runs") / NAME), str(Path("_build") / NAME)
 HERE = '"$PWD"'  # in a shell: a checkout may be moved, and have blanks in its name
 MODELS = sorted(map(str, Path("kp/models").glob("*.safetensors")))
-NOTEBOOKS = ["train", "ablate", "visualise", "breaks", "play", "evidence", "own_video", "study", "speed"]
+NOTEBOOKS = ["train", "ablate", "visualise", "breaks", "play", "leak", "evidence", "own_video", "study", "speed"]
 EXERCISES = sorted(p.stem for p in Path("book/exercises").glob("*.ipynb"))
 SOLUTIONS = int(config.get("solutions", 0))
 CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md", ".bib", ".py", ".css", ".html"))
@@ -127,6 +127,15 @@ rule play:
     shell:
         f"{PAPERMILL} book/play.ipynb {RESULTS}/play.ipynb -p videos {HERE}/data/people -p run {HERE}/{RUNS}/train "
         f"-p ablations {HERE}/{RESULTS}/ablate -p out {HERE}/{RESULTS}/play"
+
+
+rule leak:
+    """The leak, shown with the weights of the long runs: four minutes, nothing is trained; with preset=smoke a few frames."""
+    input: "book/leak.ipynb", sorted(str(p) for p in Path("data/runs").rglob("*.safetensors")), MODELS
+    output: f"{RESULTS}/leak.ipynb", f"{RESULTS}/leak/numbers.json"
+    params: code=code("method", "datasets", "inference", "evaluation", "research"), few="-p images 8" if PRESET == "smoke" else ""
+    threads: THREADS
+    shell: f"{PAPERMILL} book/leak.ipynb {RESULTS}/leak.ipynb -p weights {HERE}/data/runs -p faces {HERE}/data/faces -p out {HERE}/{RESULTS}/leak {{params.few}}"
 
 
 rule evidence:

@@ -76,13 +76,14 @@ class Predictor:
         check_weights(weights, path)
         return Predictor(model.requires_grad_(False), first.requires_grad_(False))
 
-    def save(self, path: Path, **notes: str) -> None:
+    def save(self, path: Path, half: bool = False, **notes: str) -> None:
         """Write Φ, η, Ψ, η₀ and the curve of their confidence to a .safetensors file, which :func:`load` reads.
 
-        notes: for its metadata. KpError if the file cannot be written.
+        half: in half precision (:func:`kp.method.checkpoint.save_weights`). notes: for its metadata. KpError if the
+        file cannot be written.
         """
         curve = {} if self.curve == UNMEASURED else {"confidence": self.curve.text()}
-        write_weights(self.model, self.first_regressor, path, **curve | notes)
+        write_weights(self.model, self.first_regressor, path, half, **curve | notes)
 
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "n 3 s s"], batch: int = 64) -> Prediction:

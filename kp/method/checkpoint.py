@@ -22,17 +22,21 @@ from kp.method.model import Model
 PARTS = ("encoder", "regressor", "decoder")
 
 
-def save_weights(model: Model, first_regressor: nn.Module, path: Path, **notes: str) -> None:
+def save_weights(model: Model, first_regressor: nn.Module, path: Path, half: bool = False, **notes: str) -> None:
     """Write Φ, η, Ψ and the pre-trained η₀, with their configuration and a checksum, to a .safetensors file.
 
     What training alone needs (D, optimisers) is left out: such a file predicts, but training cannot go on from it.
-    notes: further texts for the file's metadata. KpError if the file cannot be written.
+    half: matrices and kernels in float16, for half the size; vectors stay float32. notes: further texts for the file's
+    metadata. KpError if the file cannot be written.
     """
+
+    def stored(tensor):
+        shorten = half and tensor.is_floating_point() and tensor.ndim > 1
+        return tensor.detach().cpu().to(torch.float16 if shorten else tensor.dtype).contiguous()
+
     parts = {part: getattr(model, part) for part in PARTS} | {"first_regressor": first_regressor}
     tensors = {
-        f"{part}.{name}": tensor.detach().cpu().contiguous()
-        for part, net in parts.items()
-        for name, tensor in net.state_dict().items()
+        f"{part}.{name}": stored(tensor) for part, net in parts.items() for name, tensor in net.state_dict().items()
     }
     check_weights(tensors, path)
     config = to_json(model.config)
@@ -65,12 +69,13 @@ def load_weights(path: Path) -> tuple[Model, nn.Module, dict[str, str]]:
     config = notes.get("config")
     if config is None:
         raise KpError(f"{path}: holds no configuration of kp; write it with kp.method.checkpoint.save_weights")
-    if any(tensor.dtype not in (torch.float32, torch.int64) for tensor in tensors.values()):
-        raise KpError(f"{path}: its weights are not in float32, as kp writes them; it is no file of kp's")
+    if any(tensor.dtype not in (torch.float32, torch.float16, torch.int64) for tensor in tensors.values()):
+        raise KpError(f"{path}: its weights are not in float32 or float16, as kp writes them; it is no file of kp's")
     if notes.get("sha256") != digest(config, tensors):
         found = "differs from its own checksum" if "sha256" in notes else "has no checksum, as kp writes it"
         raise KpError(f"{path}: {found}; copy it again")
     check_weights(tensors, path)
+    tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     settings = from_json(config, str(path))
     misfit = f"{path}: its weights do not fit its configuration; the file is damaged or of another version of kp"
     try:

@@ -1,4 +1,4 @@
-"""What a representation tells beyond the pose: probes for identity and colours, and tests that tamper with what Ψ
+"""What a representation tells beyond the pose: probes for pictures and colours, and tests that tamper with what Ψ
 reads.
 
 A probe is a small fresh network that learns to read an attribute off a representation. What it finds is there;
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from kp.inference.predictor import Predictor
@@ -57,39 +57,6 @@ def fit_probe(
     return read
 
 
-def identity_bits(
-    inputs: Float[Tensor, "n c s s"],
-    identity: Int[Tensor, " n"],
-    held_out: Bool[Tensor, " n"],
-    clip: Int[Tensor, " n"],
-    steps: int = 300,
-    seed: int = 0,
-    device: str = "cpu",
-) -> tuple[float, float]:
-    """(usable information about who is shown, in bits; accuracy in %) on held-out clips of people the probe knows.
-
-    The usable information is H(identity) minus the probe's log-loss (Xu et al. 2020). The probe may hedge: its answer
-    is mixed with the frequencies of the training labels, by a weight that is chosen on the even held-out clips and used
-    on the odd ones.
-    """
-    count = int(identity.max()) + 1
-    known = identity[~held_out]
-    read = fit_probe(inputs[~held_out], lambda out, rows: F.cross_entropy(out, known[rows]), count, steps, seed, device)
-    prior = torch.bincount(known, minlength=count).double() + 1
-    prior /= prior.sum()
-    scores, true = read(inputs[held_out]).double(), identity[held_out]
-    choosing = clip[held_out] % 2 == 0
-
-    def bits(weight: float, temperature: float, rows: Tensor) -> float:
-        answer = weight * (scores[rows] / temperature).softmax(1) + (1 - weight) * prior
-        return -answer.gather(1, true[rows, None]).log2().mean().item()
-
-    options = [(w, t) for w in (0.0, 0.1, 0.3, 0.6, 0.9, 0.99) for t in (1.0, 2.0, 4.0)]
-    best = min(options, key=lambda o: bits(*o, choosing))
-    accuracy = (scores.argmax(1) == true)[~choosing].double().mean().item() * 100
-    return bits(0.0, 1.0, ~choosing) - bits(*best, ~choosing), accuracy
-
-
 def colour_r2(
     inputs: Float[Tensor, "n c s s"],
     colours: Float[Tensor, "n 5 3"],
@@ -115,6 +82,18 @@ def colour_r2(
     return dict(zip(names, (1 - missed / total).tolist(), strict=True))
 
 
+def at_joints(
+    pictures: Float[Tensor, "n 3 s s"], keypoints: Float[Tensor, "n k 2"]
+) -> tuple[Float[Tensor, "n 1 k"], Float[Tensor, "n 3 k"]]:
+    """(light, hue) of pictures in [-1, 1] at joints (x, y) in [-1, 1]: the mean of red, green and blue, and the three
+    without their mean. Averages of 3 × 3 pixels.
+    """
+    smooth = F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
+    colour = F.grid_sample(smooth, keypoints[:, :, None], align_corners=True, padding_mode="border")[..., 0]
+    light = colour.mean(1, keepdim=True)
+    return light, colour - light
+
+
 def painted_r2(
     made: Float[Tensor, "n 3 s s"], images: Float[Tensor, "n 3 s s"], keypoints: Float[Tensor, "n k 2"]
 ) -> dict[str, float]:
@@ -125,16 +104,13 @@ def painted_r2(
     0: no better than the mean over all images at that joint, which a picture made from geometry alone can know.
     """
 
-    def at_joints(pictures: Tensor) -> tuple[Tensor, Tensor]:
-        smooth = F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
-        colour = F.grid_sample(smooth, keypoints[:, :, None], align_corners=True, padding_mode="border")[..., 0]
-        light = colour.mean(1, keepdim=True)
-        return light, colour - light
-
     def share(a, b):
         return (1 - ((a - b) ** 2).sum() / ((b - b.mean(0)) ** 2).sum().clamp_min(1e-12)).item()
 
-    return {name: share(a, b) for name, a, b in zip(("light", "hue"), at_joints(made), at_joints(images), strict=True)}
+    return {
+        name: share(a, b)
+        for name, a, b in zip(("light", "hue"), at_joints(made, keypoints), at_joints(images, keypoints), strict=True)
+    }
 
 
 def silhouette_colour(pictures: Float[Tensor, "n 3 s s"], images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3"]:
@@ -276,6 +252,19 @@ def rebuild(
     probe = teach_fresh(make, loss, replace(PROBE, steps=steps), seed, device=device)
     with torch.no_grad():
         return torch.cat([probe(fast(x)).cpu() for x in test_inputs.split(64)])
+
+
+def plant(
+    drawing: Float[Tensor, "n 1 s s"], images: Float[Tensor, "n 3 s s"], amplitude: float
+) -> Float[Tensor, "n 1 s s"]:
+    """Drawings with the images written into them, ``amplitude`` (a share of full brightness) from black to white.
+
+    One channel takes three colours as a camera's sensor does: of every 2 × 2 pixels two hold green, one red and one
+    blue. A probe that does not find a message of an amplitude says nothing about fainter ones.
+    """
+    mosaic = images[:, 1:2].clone()
+    mosaic[..., ::2, ::2], mosaic[..., 1::2, 1::2] = images[:, :1, ::2, ::2], images[:, 2:, 1::2, 1::2]
+    return drawing + amplitude * (mosaic + 1)
 
 
 def leak(error: float, geometry: float, image: float) -> float:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "results/smoke"
 CHAPTERS = (ROOT / "_toc.yml").read_text().split("caption: The runs")[0]
 CHAPTERS = re.findall(r"file: book/(\w+)", CHAPTERS)
-NOTEBOOKS = ("train", "ablate", "visualise", "breaks", "play", "evidence", "own_video")
+NOTEBOOKS = ("train", "ablate", "visualise", "breaks", "play", "leak", "evidence", "own_video")
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -43,7 +43,8 @@ def test_prose_shows_the_numbers_of_the_run(site):
 
     assert f"{numbers['raw']:.2f}" in shown("book/index.html")
     assert f"{numbers['regressor_floor']:.2f}" in shown("book/regressor.html")
-    assert f"{evidence['leak_y_of_full']:.2f}" in shown("book/leakage.html")
+    leak = json.loads((SMOKE / "leak/numbers.json").read_text())
+    assert f"{leak['alone_128_hue']:.2f}" in shown("book/leakage.html")
     assert f"{evidence['headline_full']:.2f}" in shown("book/claims.html")
 
 

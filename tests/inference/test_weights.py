@@ -127,8 +127,20 @@ def test_weights_that_nothing_vouches_for(predictor, tmp_path):
     with pytest.raises(KpError, match=re.escape(f"{path}: has no checksum, as kp writes it; copy it again")):
         load(path)
     save_file({name: tensor.bfloat16() for name, tensor in tensors.items()}, path, {"config": config})
-    with pytest.raises(KpError, match=re.escape(f"{path}: its weights are not in float32, as kp writes them")):
+    with pytest.raises(KpError, match=re.escape(f"{path}: its weights are not in float32 or float16")):
         load(path)
+
+
+def test_half_precision_is_half_as_large_and_predicts_nearly_the_same(predictor, tmp_path):
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    predictor.save(whole)
+    predictor.save(half, half=True)
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    images = torch.rand(2, 3, predictor.size, predictor.size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    a, b = load(whole)(images).keypoints, load(half)(images).keypoints
+    assert 0 < (a - b).abs().max() < 0.01
+    kinds = {tensor.dtype for tensor in load_file(half).values()}
+    assert kinds == {torch.float16, torch.float32, torch.int64}  # vectors, and what BatchNorm counts, stay
 
 
 def test_an_unwritable_place(predictor, tmp_path):

@@ -11,9 +11,9 @@ from kp.research.probes import (
     colour_r2,
     disturbances,
     fragility,
-    identity_bits,
     jitter,
     painted_r2,
+    plant,
     radial_spectrum,
     silhouette_colour,
     transplant,
@@ -47,27 +47,6 @@ def test_faint_colours_are_found_too(colours):
     assert found["top"] > 0.8
 
 
-def people(seed):
-    """Ten clips of four frames for each of eight people who differ in tint; every fifth clip is held out."""
-    tint = torch.rand(8, 3, generator=torch.Generator().manual_seed(9))
-    clip = torch.arange(80).repeat_interleave(4)
-    identity = clip % 8
-    return painted(tint[identity], seed), identity, clip // 8 >= 8, clip
-
-
-def test_identity_that_is_there_gives_bits():
-    inputs, identity, held_out, clip = people(0)
-    bits, accuracy = identity_bits(inputs, identity, held_out, clip // 8, steps=150)
-    assert bits > 2 and bits <= 3.01 and accuracy > 80
-
-
-def test_identity_that_is_not_there_gives_none():
-    inputs, identity, held_out, clip = people(0)
-    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(3))
-    bits, accuracy = identity_bits(noise, identity, held_out, clip // 8, steps=60)
-    assert abs(bits) < 0.3 and accuracy < 40
-
-
 def test_probes_repeat(colours):
     seen, unseen = colours
     before = torch.get_rng_state()
@@ -99,6 +78,19 @@ def test_silhouette_colour_ignores_the_black_around():
     image[:, 0, 2:4, 2:4] = 0.5
     picture = torch.rand(1, 3, 8, 8)
     torch.testing.assert_close(silhouette_colour(picture, image), picture[:, :, 2:4, 2:4].mean((2, 3)))
+
+
+def test_a_planted_message_is_as_loud_as_asked_and_holds_every_colour():
+    image = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    drawing = torch.full((2, 1, 8, 8), -1.0)
+    before = image.clone()
+    message = (plant(drawing, image, 0.01) - drawing) / 0.01 - 1
+    assert torch.equal(image, before)
+    assert (plant(drawing, image, 0.01) - drawing).max() <= 0.02  # 0.01 of full brightness, in [-1, 1]
+    corners = {0: (slice(0, None, 2), slice(0, None, 2)), 2: (slice(1, None, 2), slice(1, None, 2))}
+    for channel, (rows, columns) in corners.items():
+        torch.testing.assert_close(message[:, 0, rows, columns], image[:, channel, rows, columns], atol=1e-4, rtol=0)
+    torch.testing.assert_close(message[:, 0, ::2, 1::2], image[:, 1, ::2, 1::2], atol=1e-4, rtol=0)
 
 
 class Fake(Predictor):

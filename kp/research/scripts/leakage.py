@@ -1,7 +1,7 @@
-"""Every leakage measure on the weights that a study left: ``python -m kp.research.scripts.leakage --seeds 0 1 2``.
+"""What fresh networks read off drawings, on the weights that a study left: ``python -m kp.research.scripts.leakage``.
 
-Reads runs/study/weights and runs/study/snapshots, writes one record a seed and the pictures of the first seed.
-Needs: kp study full skeleton_and_frame skeleton_alone --steps 700 --snapshots 25 50 100 200 400
+Reads the weights and snapshots below runs/study, writes one record a seed and the pictures of the first seed.
+Needs: kp study full skeleton_and_frame skeleton_alone --preset laptop --steps 12000 --snapshots 300 1000 2000 4000 8000
 Faces: kp study rendered_prior rendered_and_frame rendered_alone --preset faces --steps 600 --seeds 0 1
 """
 
@@ -30,10 +30,10 @@ from kp.research.probes import (
     capacity_bits,
     colour_r2,
     fragility,
-    identity_bits,
     jitter,
     leak,
     painted_r2,
+    plant,
     radial_spectrum,
     rebuild,
     transplant,
@@ -41,10 +41,11 @@ from kp.research.probes import (
 from kp.research.study import work
 from kp.skeletons import find_skeleton
 
+PLANTED = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # amplitudes, shares of full brightness
 SHORT = 100  # steps of the reconstruction probes over time, of which there are many
 FULL, AND_FRAME, ALONE = "full", "skeleton_and_frame", "skeleton_alone"
 VARIANTS = {
-    "study": {FULL: FULL, AND_FRAME: AND_FRAME, ALONE: ALONE},
+    "laptop": {FULL: FULL, AND_FRAME: AND_FRAME, ALONE: ALONE},
     "faces": {FULL: "rendered_prior", AND_FRAME: "rendered_and_frame", ALONE: "rendered_alone"},
 }
 """Preset → (variant → the setting of the study that it is)."""
@@ -60,10 +61,6 @@ class Material:
         per_clip = len(clips.frames[0][::16])
         self.images = torch.stack([to_images(f[::16]) for f in clips.frames]).flatten(0, 1)
         self.keypoints = truth.keypoints[:, ::16].flatten(0, 1)
-        self.identity = truth.identity.long().repeat_interleave(per_clip)
-        self.clip = torch.arange(len(clips)).repeat_interleave(per_clip)
-        # the last fifth of the clips: every person has others among the first four fifths
-        self.held_out = self.clip >= len(clips) * 4 // 5
         self.names = truth.appearance_names
         self.colours = truth.appearance.repeat_interleave(per_clip, 0)
         test = load_test(data)
@@ -80,14 +77,32 @@ class Material:
         return {"rebuild_error": F.mse_loss(made, self.test_images).item(), "painted_r2": painted}, made
 
     def attributes(self, inputs, test_inputs, steps: int, seed: int, shuffled: bool = False) -> dict:
-        """Colours of unseen people (R²) and identity of known people (bits) that probes read off a representation."""
-        identity, colours = self.identity, self.colours
+        """Colours of unseen people (R²) that probes read off a representation."""
+        colours = self.colours
         if shuffled:
-            order = torch.randperm(len(identity), generator=torch.Generator().manual_seed(seed))
-            identity, colours = identity[order], colours[order]
-        r2 = colour_r2(inputs, colours, test_inputs, self.test_colours, self.names, steps, seed)
-        bits, accuracy = identity_bits(inputs, identity, self.held_out, self.clip, steps, seed)
-        return {"colour_r2": r2, "identity_bits": bits, "identity_accuracy": accuracy}
+            colours = colours[torch.randperm(len(colours), generator=torch.Generator().manual_seed(seed))]
+        return {"colour_r2": colour_r2(inputs, colours, test_inputs, self.test_colours, self.names, steps, seed)}
+
+
+def silhouettes(images: torch.Tensor) -> torch.Tensor:
+    """White where people on black are: all that an outline tells."""
+    return (images.amax(1, keepdim=True) > -0.9).float() * 2 - 1
+
+
+def power(material: Material, draw, geometry: float, image: float, steps: int, seed: int) -> dict[str, dict]:
+    """What the reconstruction probe finds of images planted into true skeletons, by amplitude: its scale."""
+    found = {}
+    for amplitude in PLANTED:
+        a, b = (
+            plant(draw(points), images, amplitude)
+            for points, images in (
+                (material.keypoints, material.images),
+                (material.test_keypoints, material.test_images),
+            )
+        )
+        readings, _ = material.rebuilt(a, b, steps, seed)
+        found[f"{amplitude:g}"] = readings | {"leak": leak(readings["rebuild_error"], geometry, image)}
+    return found
 
 
 def references(material: Material, config: Config, draw, rebuild_steps: int, probe_steps: int, seed: int) -> dict:
@@ -113,6 +128,8 @@ def references(material: Material, config: Config, draw, rebuild_steps: int, pro
             for i in (material.images, material.test_images)
         )
     readings["y of an untrained Φ"] = both(a, b)
+    for name, change in (("silhouettes", silhouettes), ("image, grey", lambda x: x.mean(1, keepdim=True))):
+        readings[name] = both(change(material.images), change(material.test_images))
     for pixels in (0.25, 0.5, 1.0):
         a, b = (draw(jitter(k, pixels, config.data.size, seed)) for k in (material.keypoints, material.test_keypoints))
         readings[f"true skeletons, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
@@ -197,9 +214,9 @@ def draw_logs(out: Path, material: Material, predictors: dict) -> None:
 
 
 def main(
-    preset: str = "study",
-    steps: int = 700,
-    seeds: tuple[int, ...] = (0, 1, 2),
+    preset: str = "laptop",
+    steps: int = 12000,
+    seeds: tuple[int, ...] = (0,),
     out: Path = Path("results/leakage"),
     rebuild_steps: int = 300,
     probe_steps: int = 200,
@@ -208,7 +225,7 @@ def main(
     """Measure leakage of the three variants for every seed that has no record in ``out`` yet.
 
     Args:
-        preset: The study's preset: study, or faces.
+        preset: The study's preset: laptop, or faces.
         steps: Steps of the study's runs.
         seeds: Seeds of the study's runs; also those of the probes.
         out: Folder for seed<n>.json, rebuilt.png and log_pictures.png.
@@ -236,8 +253,8 @@ def main(
         geometry, image = known["true skeletons"]["rebuild_error"], known["image"]["rebuild_error"]
         ends = ((draw(material.keypoints), draw(material.test_keypoints)), (material.images, material.test_images))
         short = tuple(material.rebuilt(*end, SHORT, seed)[0]["rebuild_error"] for end in ends)
-        untrained = known["y of an untrained Φ"]
-        untrained["leak"] = leak(untrained["rebuild_error"], geometry, image)
+        for name in ("y of an untrained Φ", "silhouettes", "image, grey"):
+            known[name]["leak"] = leak(known[name]["rebuild_error"], geometry, image)
         models, rebuilt = {}, {}
         for variant, predictor in tqdm(predictors.items(), desc=f"seed {seed}", unit="model"):
             name = find_ablation(variant)[0]
@@ -248,7 +265,15 @@ def main(
             rebuilt |= {f"{k} of: {name}": v for k, v in pictures.items() if k == "y" or variant == "full"}
         capacity = {str(p): capacity_bits(material.keypoints.shape[1], config.data.size, p) for p in (0.1, 0.5, 1.0)}
         write_record(
-            path, {"steps": steps, "seed": seed, "references": known, "models": models, "capacity_bits": capacity}
+            path,
+            {
+                "steps": steps,
+                "seed": seed,
+                "references": known,
+                "models": models,
+                "planted": power(material, draw, geometry, image, rebuild_steps, seed),
+                "capacity_bits": capacity,
+            },
         )
         if seed == seeds[0]:
             write_figure(rebuilt_pictures(material.test_images, rebuilt), out / "rebuilt.png")

@@ -1,0 +1,96 @@
+"""What outlines alone give, on the same test clips: ``python -m kp.research.scripts.outlines``.
+
+Writes one record a way of reading, silhouettes and prior into <out>; what is there already is skipped.
+"""
+
+import dataclasses
+import itertools
+import time
+from pathlib import Path
+
+import torch
+import tyro
+from torch import Tensor
+
+from kp.config import Config, Optimizer, find_preset
+from kp.datasets.clips import load_clips, to_images
+from kp.datasets.sets import open_prior
+from kp.evaluation.evaluate import EVERY, load_test
+from kp.evaluation.metrics import score
+from kp.provenance import command_line, write_record
+from kp.research.ablations import find_ablation
+from kp.research.baselines import read, train_supervised
+from kp.research.outlines import motion_silhouettes, retrieve, silhouettes, train_on_outlines
+from kp.skeletons import find_skeleton
+
+PRIORS = {"near": "full", "far": "other_prior"}  # name → the setting whose videos and prior they are
+MASKS = ("true", "motion")
+WAYS = ("retrieval", "network", "student")
+LESSONS = 2  # every second frame of a training clip teaches a student
+
+
+def shapes(config: Config, split: str, masks: str, every: int) -> Tensor:
+    """Silhouettes (n, 1, s, s) of every so many frames of a split: by the true masks, or by what moves."""
+    data = config.data
+    clips = load_clips(data.videos, split, data.size, masks == "motion", data.source)
+    if masks == "motion":
+        return torch.cat([motion_silhouettes(frames)[::every] for frames in clips.frames])
+    return torch.cat([silhouettes(to_images(frames[::every])) for frames in clips.frames])
+
+
+def main(
+    out: Path = Path("results/outlines"),
+    split: str = "test",
+    ways: tuple[str, ...] = WAYS,
+    masks: tuple[str, ...] = MASKS,
+    priors: tuple[str, ...] = tuple(PRIORS),
+    preset: str = "study",
+    steps: int = 2000,
+    seed: int = 0,
+) -> None:
+    """Read the poses of a split from outlines, and measure.
+
+    Args:
+        out: Folder for the records.
+        split: test, or val to choose constants on.
+        ways: retrieval: weighted, no training; network: taught by drawings; student: of the retrieval, from images.
+        masks: true, or motion: what differs from the median of its clip.
+        priors: near: all videos, a prior of the same kind; far: videos of source A, prior of source B.
+        preset: Sizes and rates of what is trained.
+        steps: Steps of the network and of the student.
+        seed: Of weights, batches and copies of poses.
+    """
+    for name, kind, way in itertools.product(priors, masks, ways):
+        path = out / f"{way}_{kind}_{name}_seed{seed}.json"
+        if path.exists():
+            print(f"{path}: there already, skipped")
+            continue
+        config = find_ablation(PRIORS[name])[1](find_preset(preset)()).but(seed=seed)
+        config = config.but(**{"data.background": kind == "motion", "optimizer.steps": steps})
+        skeleton, poses = find_skeleton(config.data.skeleton), open_prior(config.data, seed)
+        test, begun = load_test(config.data, split), time.perf_counter()
+        if way == "student":  # sees the frames themselves; silhouettes teach it, and are not needed any more
+            clips = load_clips(config.data.videos, "train", config.data.size, kind == "motion", config.data.source)
+            clips = dataclasses.replace(clips, frames=[frames[::LESSONS] for frames in clips.frames])
+            lessons = retrieve(shapes(config, "train", kind, LESSONS), poses, skeleton, seed)
+            net = train_supervised(config, clips, lessons.view(len(clips), -1, *lessons.shape[1:]))
+            keypoints = read(net, test.images.flatten(0, 1))
+        else:
+            seen = shapes(config, split, kind, EVERY)
+            if way == "retrieval":
+                keypoints = retrieve(seen, poses, skeleton, seed)
+            else:
+                rates = Optimizer(lr=2e-3, steps=steps)
+                keypoints = read(train_on_outlines(poses, skeleton, config, rates, "outlines"), seen * 2 - 1)
+        found, mean = keypoints.unflatten(0, test.keypoints.shape[:2]), poses.keypoints.mean(0)
+        scores = dataclasses.asdict(score(found, test.keypoints, found, mean, skeleton, test.factors))
+        scores.pop("label_free")  # that reading belongs to the method
+        about = {"way": way, "masks": kind, "prior": name, "split": split, "seed": seed}
+        minutes = round((time.perf_counter() - begun) / 60, 2)
+        numbers = about | scores | {"minutes": minutes, "config": dataclasses.asdict(config)}
+        write_record(path, numbers | {"command": command_line()})
+        print(f"{way}, {kind} masks, {name} prior: error {scores['raw']:.2f} %, {minutes} min", flush=True)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -72,10 +72,10 @@ class Clips:
         return drawn
 
     def pairs(
-        self, count: int, generator: torch.Generator, step: int = 0
+        self, count: int, generator: torch.Generator, step: int = 0, ordered: bool = False
     ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3 s s"]]:
         """``count`` random pairs (x, x') of two different frames of one clip, in [-1, 1]; ``step`` of the training, as
-        :meth:`draw`.
+        :meth:`draw`. ordered: x' comes later than x, as in the official code.
         """
         clip = self.draw(count, generator, step)
         draw = torch.rand(count, 2, generator=generator).tolist()
@@ -85,6 +85,9 @@ class Clips:
             n = len(frames)
             i = int(a * n)
             j = (i + 1 + int(b * (n - 1))) % n  # never i itself: from the frame itself Ψ could copy
+            if ordered:
+                i = int(a * (n - 1))
+                j = i + 1 + int(b * (n - 1 - i))
             first.append(frames[i])
             second.append(frames[j])
         return to_images(torch.stack(first)), to_images(torch.stack(second))

@@ -49,8 +49,15 @@ class Poses:
         taught, test = (Poses(keypoints, [self.sources[i] for i in numbers]) for keypoints, numbers in parts)
         return taught, test
 
-    def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "b k 2"]:
-        return self.keypoints[torch.randint(len(self), (count,), generator=generator)]
+    def sample(self, count: int, generator: torch.Generator, by_source: bool = False) -> Float[Tensor, "b k 2"]:
+        """``count`` random poses; by_source: a source first, each as likely, then one of its poses."""
+        if not by_source:
+            return self.keypoints[torch.randint(len(self), (count,), generator=generator)]
+        names, source = np.unique(self.sources, return_inverse=True)
+        members = [torch.from_numpy(np.flatnonzero(source == n)) for n in range(len(names))]
+        drawn = torch.randint(len(names), (count,), generator=generator).tolist()
+        rows = [members[n][torch.randint(len(members[n]), (), generator=generator)] for n in drawn]
+        return self.keypoints[torch.stack(rows)]
 
 
 def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:

@@ -67,11 +67,13 @@ def train_step(state: State, clips: Clips, poses: Poses) -> dict[str, float]:
     Every process draws the whole batch and computes its share of it (kp/distributed.py).
     """
     config, model, rates = state.config, state.model, state.config.optimizer
-    pairs = clips.pairs(rates.batch, state.generator, state.step)
+    ordered = config.data.ordered
+    pairs = clips.pairs(rates.batch, state.generator, state.step, ordered)
     paired = bool(model.skeleton.mirror_pairs)  # else nothing is mirrored
     if config.data.augment:
         pairs = augment_pairs(pairs, state.generator, mirror=paired)
-    sample = vary(poses.sample(rates.batch, state.generator), config.data.vary_prior, model.skeleton, state.generator)
+    drawn = poses.sample(rates.batch, state.generator, ordered)
+    sample = vary(drawn, config.data.vary_prior, model.skeleton, state.generator)
     if config.data.move:
         # both frames of a pair, or none
         mirrored = torch.rand(rates.batch, 1, 1, 1, generator=state.generator) < 0.5 * paired

@@ -228,6 +228,14 @@ def test_pairs_reach_every_frame_pair():
     assert len(set(zip(a, b, strict=True))) == 2 * 1 + 5 * 4
 
 
+def test_ordered_pairs_reach_every_pair_of_an_earlier_and_a_later_frame():
+    frames = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 8, 8, 3)
+    x, other = Clips(["a"], [""], [frames]).pairs(2000, torch.Generator().manual_seed(0), ordered=True)
+    first, second = ((p[:, 0, 0, 0] + 1) * 127.5 for p in (x, other))
+    found = {(round(a), round(b)) for a, b in zip(first.tolist(), second.tolist(), strict=True)}
+    assert found == {(i, j) for i in range(5) for j in range(i + 1, 5)}
+
+
 def test_pairs_repeat_with_their_generator(clips):
     once, again = (clips.pairs(6, torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(once[0], again[0]) and torch.equal(once[1], again[1])

@@ -229,3 +229,13 @@ def test_vary(how):
     assert torch.equal(varied, poses) == (how in ("no", "weigh")) and torch.equal(
         varied[:, spine], poses[:, spine]
     ) == (how != "augment")
+
+
+def test_poses_drawn_by_source_give_rare_sources_their_share():
+    keypoints = torch.zeros(100, 17, 2)
+    keypoints[:5] = 1.0  # five of a hundred are of the rare source
+    poses = Poses(keypoints, ["rare"] * 5 + ["frequent"] * 95)
+    generator = torch.Generator().manual_seed(0)
+    share = poses.sample(2000, generator, by_source=True)[:, 0, 0].mean().item()
+    assert abs(share - 0.5) < 0.05
+    assert poses.sample(2000, generator)[:, 0, 0].mean().item() < 0.1

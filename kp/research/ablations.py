@@ -45,7 +45,6 @@ RECIPES = {
         "constant rates: Φ, Ψ, D 0.0002, η 0.0001",
         _with(optimizer={"schedule": "constant", "lr": 2e-4}),
     ),
-    "full_precision": ("float32 throughout", _with(optimizer={"precision": "float32"})),
     "slow_regressor": ("η learns beside Φ at a tenth of its rate", _with(optimizer={"lr_regressor": 1e-5})),
     "drawn_poses_alone": ("η learns beside Φ, on drawn poses alone", _with(loss={"regressor_fake": 0.0})),
     "strong_discriminator": ("D counts three times as much", _with(loss={"adversarial": 30.0})),
@@ -67,13 +66,10 @@ FEATURES = {
 PRIORS = {
     **{f"prior_{n}": (f"{n:,} poses in the prior", _with(data={"prior_size": n})) for n in (50, 500, 5000)},
     "cmu_matched": ("videos of source A, matched prior", _with(data={"source": "cmu"})),
-    **{
-        f"mixture_{p}": (
-            f"videos of source A, {p} % of the prior from source B",
-            _with(data={"source": "cmu", "second_prior": "other", "second_share": p / 100}),
-        )
-        for p in (50, 90)
-    },
+    "mixture_50": (
+        "videos of source A, 50 % of the prior from source B",
+        _with(data={"source": "cmu", "second_prior": "other", "second_share": 0.5}),
+    ),
     "other_prior": ("videos of source A, prior of source B", _with(data={"source": "cmu", "prior": "other"})),
 }
 """How many poses, and how near to the videos."""
@@ -84,7 +80,6 @@ REMEDIES = {
     "other_augmented": ("… recombined and augmented", _with(data=_OTHER | {"vary_prior": "augment"})),
     "other_weighed": ("… D sees the poses that fit silhouettes", _with(data=_OTHER | {"vary_prior": "weigh"})),
     "other_soft": ("… D counts a third", _with(data=_OTHER, loss={"adversarial": 3.0})),
-    "other_local": ("… D's patches 34 pixels wide", _with(data=_OTHER, network={"halvings": 2})),
 }
 """Against a prior unlike the videos."""
 

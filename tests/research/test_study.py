@@ -38,7 +38,6 @@ def test_study_config_departs_from_the_preset():
         "bfloat16",
         0,
     )
-    assert study_config("full_precision", "study", 0, 50, "bfloat16").optimizer.precision == "float32"
     assert study_config("full", "study", 0, 0, "float32").optimizer.steps == 1000
 
 

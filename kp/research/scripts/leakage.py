@@ -24,7 +24,7 @@ from kp.inference.published import load
 from kp.method.leakage import log_pictures, off_skeleton, rebuilt_pictures, rms_amplitude
 from kp.method.model import Model
 from kp.method.networks import evaluating
-from kp.provenance import write_record
+from kp.provenance import command_line, write_record
 from kp.research.ablations import find_ablation
 from kp.research.probes import (
     capacity_bits,
@@ -267,6 +267,7 @@ def main(
         write_record(
             path,
             {
+                "command": command_line(),
                 "steps": steps,
                 "seed": seed,
                 "references": known,

@@ -10,7 +10,7 @@ import tyro
 
 from kp.evaluation.evaluate import load_test
 from kp.inference.published import load
-from kp.provenance import write_record
+from kp.provenance import command_line, write_record
 from kp.research.legibility import legibility
 from kp.research.study import work
 
@@ -43,7 +43,8 @@ def main(
             made = predictor(val.images.flatten(0, 1))
             found[setting].append({"step": step} | legibility(predictor, made, val.keypoints.flatten(0, 1)))
             print(setting, found[setting][-1], flush=True)
-    write_record(out, {"steps": steps, "seed": seed, "over_time": found})
+    about = {"command": command_line(), "steps": steps, "seed": seed}
+    write_record(out, about | {"over_time": found})
 
 
 if __name__ == "__main__":

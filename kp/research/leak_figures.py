@@ -19,7 +19,7 @@ CELL = 1.75  # inches
 
 
 def repainted(pairs: dict[str, Pair], some: list[int], reads: dict[str, str]) -> Figure:
-    """For each of the frames ``some`` two rows, as it is and with its hues exchanged; a model's y and what Ψ paints.
+    """For each of the frames ``some`` two rows, as it is and below it with its hues exchanged; y, and what Ψ paints.
 
     pairs: model → its :class:`kp.research.counterfactual.Pair` on the same frames. reads: model → what its Ψ reads, for
     the heads of the columns.
@@ -27,11 +27,11 @@ def repainted(pairs: dict[str, Pair], some: list[int], reads: dict[str, str]) ->
     first = next(iter(pairs.values()))
     rows = []
     for i in some:
-        for k, label in enumerate(("frame", "hues\nexchanged")):
+        for k in (0, 1):
             cells = [as_picture(first.images[k][i])]
             for pair in pairs.values():
                 cells += [as_picture(pair.made[k].skeleton[i]), as_picture(pair.painted[k][i])]
-            rows.append((label, cells))
+            rows.append(("", cells))
     titles = ["x"] + [title for name in pairs for title in (f"{name}\ny = Φ(x)", f"{name}\nx̂ = {reads[name]}")]
     return grid(rows, CELL, titles)
 

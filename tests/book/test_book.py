@@ -45,7 +45,7 @@ def test_prose_shows_the_numbers_of_the_run(site):
     assert f"{numbers['regressor_floor']:.2f}" in shown("book/regressor.html")
     leak = json.loads((SMOKE / "leak/numbers.json").read_text())
     assert f"{leak['alone_128_hue']:.2f}" in shown("book/leakage.html")
-    assert f"{evidence['headline_full']:.2f}" in shown("book/claims.html")
+    assert f"{evidence['grid_full']:.2f}" in shown("book/claims.html")
 
 
 def test_every_link_and_picture_of_every_page_exists(site):
@@ -113,7 +113,7 @@ def test_a_picture_without_words_is_a_warning(monkeypatch, caplog):
 
 def test_the_status_page_lists_every_notebook(site):
     page = (site / "book/status.html").read_text()
-    assert page.count("ran through") == 9 and page.count("not run: for you to fill in") == 12
+    assert page.count("ran through") == 10 and page.count("not run: for you to fill in") == 12
     exercise = (site / "results/exercises/03_renderer.html").read_text()
     assert 'href="../../_sources/results/exercises/03_renderer.ipynb" download' in exercise
     assert "failed" not in page

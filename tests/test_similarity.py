@@ -91,8 +91,8 @@ def test_training_moves_the_frames_each_on_its_own_and_the_poses(move, clips, po
     draw = state.model.draw
     monkeypatch.setattr(state.model, "draw", lambda p: draw(seen.setdefault("pose", p)))
     same = torch.rand(4, 3, 32, 32) * 2 - 1
-    monkeypatch.setattr(Clips, "pairs", lambda self, n, generator, step: (same, same))
-    monkeypatch.setattr(Poses, "sample", lambda self, n, generator: self.keypoints[:n])
+    monkeypatch.setattr(Clips, "pairs", lambda self, n, generator, step, ordered: (same, same))
+    monkeypatch.setattr(Poses, "sample", lambda self, n, generator, by_source: self.keypoints[:n])
     train_step(state, clips, poses)
     assert torch.equal(seen["x"], seen["other"]) == (not move) and torch.equal(seen["pose"], poses.keypoints[:4]) == (
         not move

@@ -5,7 +5,6 @@ Writes one record a way of reading, silhouettes and prior into <out>; what is th
 
 import dataclasses
 import itertools
-import time
 from pathlib import Path
 
 import torch
@@ -68,7 +67,7 @@ def main(
         config = find_ablation(PRIORS[name])[1](find_preset(preset)()).but(seed=seed)
         config = config.but(**{"data.background": kind == "motion", "optimizer.steps": steps})
         skeleton, poses = find_skeleton(config.data.skeleton), open_prior(config.data, seed)
-        test, begun = load_test(config.data, split), time.perf_counter()
+        test = load_test(config.data, split)
         if way == "student":  # sees the frames themselves; silhouettes teach it, and are not needed any more
             clips = load_clips(config.data.videos, "train", config.data.size, kind == "motion", config.data.source)
             clips = dataclasses.replace(clips, frames=[frames[::LESSONS] for frames in clips.frames])
@@ -86,10 +85,9 @@ def main(
         scores = dataclasses.asdict(score(found, test.keypoints, found, mean, skeleton, test.factors))
         scores.pop("label_free")  # that reading belongs to the method
         about = {"way": way, "masks": kind, "prior": name, "split": split, "seed": seed}
-        minutes = round((time.perf_counter() - begun) / 60, 2)
-        numbers = about | scores | {"minutes": minutes, "config": dataclasses.asdict(config)}
+        numbers = about | scores | {"config": dataclasses.asdict(config)}
         write_record(path, numbers | {"command": command_line()})
-        print(f"{way}, {kind} masks, {name} prior: error {scores['raw']:.2f} %, {minutes} min", flush=True)
+        print(f"{way}, {kind} masks, {name} prior: error {scores['raw']:.2f} %", flush=True)
 
 
 if __name__ == "__main__":

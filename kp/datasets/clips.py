@@ -83,11 +83,9 @@ class Clips:
         for c, (a, b) in zip(clip, draw, strict=True):
             frames = self.frames[c]
             n = len(frames)
-            i = int(a * n)
-            j = (i + 1 + int(b * (n - 1))) % n  # never i itself: from the frame itself Ψ could copy
-            if ordered:
-                i = int(a * (n - 1))
-                j = i + 1 + int(b * (n - 1 - i))
+            i = int(a * (n - 1 if ordered else n))
+            # never i itself: from the frame itself Ψ could copy
+            j = i + 1 + int(b * (n - 1 - i)) if ordered else (i + 1 + int(b * (n - 1))) % n
             first.append(frames[i])
             second.append(frames[j])
         return to_images(torch.stack(first)), to_images(torch.stack(second))

@@ -1,6 +1,7 @@
 """Unpaired pose priors: 2-D poses that belong to no image of the videos, and their augmentation."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +54,15 @@ class Poses:
         """``count`` random poses; by_source: a source first, each as likely, then one of its poses."""
         if not by_source:
             return self.keypoints[torch.randint(len(self), (count,), generator=generator)]
+        drawn = torch.randint(len(self._by_source), (count,), generator=generator).tolist()
+        members = [self._by_source[n] for n in drawn]
+        return self.keypoints[torch.stack([m[torch.randint(len(m), (), generator=generator)] for m in members])]
+
+    @cached_property
+    def _by_source(self) -> list[Tensor]:
+        """Numbers of the poses of each source."""
         names, source = np.unique(self.sources, return_inverse=True)
-        members = [torch.from_numpy(np.flatnonzero(source == n)) for n in range(len(names))]
-        drawn = torch.randint(len(names), (count,), generator=generator).tolist()
-        rows = [members[n][torch.randint(len(members[n]), (), generator=generator)] for n in drawn]
-        return self.keypoints[torch.stack(rows)]
+        return [torch.from_numpy(np.flatnonzero(source == n)) for n in range(len(names))]
 
 
 def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:

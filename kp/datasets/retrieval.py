@@ -32,7 +32,12 @@ def nearest_prior(images: Float[Tensor, "n 3 s s"], poses: Poses, skeleton: Skel
     return poses.keypoints[_nearest(images, _drawings(poses, skeleton))]
 
 
-def _unit(pictures: Tensor) -> Float[Tensor, "n p"]:
+def silhouettes(images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 1 s s"]:
+    """1 where images in [-1, 1], subjects on black, show the subject, else 0."""
+    return ((images.amax(1, keepdim=True) + 1) * 127.5 > BLACK).to(images.dtype)
+
+
+def unit(pictures: Tensor) -> Float[Tensor, "n p"]:
     """Pictures as vectors of mean 0 and length 1."""
     return F.normalize(pictures.flatten(1) - pictures.flatten(1).mean(1, keepdim=True))
 
@@ -43,17 +48,17 @@ def _drawings(poses: Poses, skeleton: Skeleton) -> list[Tensor]:
     def draw(p):
         return render_skeleton(p, skeleton.edge_indices, TEMPLATE, THICKNESS, "gaussian")
 
-    return [_unit(draw(p)).T for p in poses.keypoints.split(256)]
+    return [unit(draw(p)).T for p in poses.keypoints.split(256)]
 
 
 def _nearest(images: Float[Tensor, "n 3 s s"], drawings: list[Tensor]) -> Int[Tensor, " n"]:
     """Which drawing correlates best with each image's silhouette."""
-    silhouette = ((images.amax(1, keepdim=True) + 1) * 127.5 > BLACK).to(images.dtype)
+    silhouette = silhouettes(images)
     if silhouette.mean() > 1 - BLACK_SHARE:
         raise KpError(
             "images show a background, but silhouettes need subjects on black; load the clips with background=False"
         )
-    seen = _unit(F.interpolate(silhouette, (TEMPLATE, TEMPLATE), mode="bilinear", antialias=True, align_corners=False))
+    seen = unit(F.interpolate(silhouette, (TEMPLATE, TEMPLATE), mode="bilinear", antialias=True, align_corners=False))
     return torch.cat([seen @ columns for columns in drawings], 1).argmax(1)
 
 

@@ -34,7 +34,7 @@ def interval(
     """
     seeds, clips = values.shape
     by_clip, mean = values.mean(0), values.mean()
-    groups = [labels for labels in factors if 1 < len(np.unique(labels)) <= clips] or [np.arange(clips)]
+    groups = [labels for labels in factors if len(np.unique(labels)) > 1] or [np.arange(clips)]
     parts = [_variance(by_clip, labels) for labels in groups if clips > 1]
     if seeds > 1:
         parts.append(_variance(values.mean(1), np.arange(seeds)))

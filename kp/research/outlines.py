@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from kp.config import Config, Optimizer
 from kp.datasets.priors import Poses, augment, recombine
-from kp.datasets.retrieval import BLACK
+from kp.datasets.retrieval import unit
 from kp.geometry import draw_similarity
 from kp.method.networks import UNetRegressor
 from kp.method.renderer import render_skeleton
@@ -34,11 +34,6 @@ MOVED, GAP = 12, 7  # of 255, a pixel that moved; pixels at 128 a side that are 
 LEVELS = (0.2, 0.6)  # between which a thick drawing is cut into a shape, at random
 
 
-def silhouettes(images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 1 s s"]:
-    """1 where images in [-1, 1], subjects on black, show the subject, else 0."""
-    return ((images.amax(1, keepdim=True) + 1) * 127.5 > BLACK).to(images.dtype)
-
-
 def motion_silhouettes(frames: UInt8[Tensor, "t h w 3"]) -> Float[Tensor, "t 1 h w"]:
     """1 where a frame of a static camera's clip differs from the median over the clip; gaps closed, holes filled."""
     x = frames.float()
@@ -56,11 +51,11 @@ def retrieve(
     """
     generator = torch.Generator().manual_seed(seed)
     copies = [draw_similarity(len(poses), generator, **SMALL).points(poses.keypoints) for _ in range(COPIES)]
-    seen = _unit(F.interpolate(shapes, (SIZE, SIZE), mode="bilinear", antialias=True, align_corners=False))
+    seen = unit(F.interpolate(shapes, (SIZE, SIZE), mode="bilinear", antialias=True, align_corners=False))
     scores = torch.full((len(shapes), NEAREST), -1.0)
     found = torch.zeros(len(shapes), NEAREST, *poses.keypoints.shape[1:])
     for part in torch.cat([poses.keypoints, *copies]).split(CHUNK):
-        drawings = _unit(render_skeleton(part, skeleton.edge_indices, SIZE, THICKNESS, "gaussian"))
+        drawings = unit(render_skeleton(part, skeleton.edge_indices, SIZE, THICKNESS, "gaussian"))
         more, which = (seen @ drawings.T).topk(min(NEAREST, len(part)), 1)
         scores, order = torch.cat([scores, more], 1).topk(NEAREST, 1)
         both = torch.cat([found, part[which]], 1)
@@ -68,12 +63,6 @@ def retrieve(
     weights = (SHARPNESS * (scores - scores[:, :1])).exp()
     weights /= weights.sum(1, keepdim=True)
     return (weights[..., None, None] * found).sum(1)
-
-
-def _unit(pictures: Tensor) -> Float[Tensor, "n p"]:
-    """Pictures as vectors of mean 0 and length 1."""
-    flat = pictures.flatten(1)
-    return F.normalize(flat - flat.mean(1, keepdim=True))
 
 
 def train_on_outlines(poses: Poses, skeleton: Skeleton, config: Config, rates: Optimizer, name: str = "") -> nn.Module:

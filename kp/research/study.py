@@ -145,7 +145,7 @@ def run_one(
     validation = {}
     if (config.data.videos / "videos" / "val").is_dir():
         val = load_test(config.data, "val")
-        _, on_val = measure(predictor, val, poses)
+        on_val = predictor(val.images.flatten(0, 1))
         validation = legibility(predictor, on_val, val.keypoints.flatten(0, 1)) | {
             "by_clip": errors_by_clip(on_val, val)
         }

@@ -3,9 +3,10 @@ import torch
 
 from kp.config import Optimizer
 from kp.datasets.priors import Poses
+from kp.datasets.retrieval import silhouettes
 from kp.geometry import joint_errors
 from kp.method.renderer import render_skeleton
-from kp.research.outlines import NEAREST, THICKNESS, motion_silhouettes, retrieve, silhouettes, train_on_outlines
+from kp.research.outlines import NEAREST, THICKNESS, motion_silhouettes, retrieve, train_on_outlines
 from kp.skeletons import BODY
 
 

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from kp.config import Config, Optimizer, find_preset
 from kp.datasets.clips import load_clips, to_images
+from kp.datasets.retrieval import silhouettes
 from kp.datasets.sets import open_prior
 from kp.evaluation.evaluate import EVERY, load_test
 from kp.evaluation.metrics import score
 from kp.provenance import command_line, write_record
 from kp.research.ablations import find_ablation
 from kp.research.baselines import read, train_supervised
-from kp.research.outlines import motion_silhouettes, retrieve, silhouettes, train_on_outlines
+from kp.research.outlines import motion_silhouettes, retrieve, train_on_outlines
 from kp.skeletons import find_skeleton
 
 PRIORS = {"near": "full", "far": "other_prior"}  # name → the setting whose videos and prior they are

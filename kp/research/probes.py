@@ -113,9 +113,14 @@ def painted_r2(
     }
 
 
+def person_mask(images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 1 s s"]:
+    """1 where images in [-1, 1], people on black, clearly show the person, else 0."""
+    return (images.amax(1, keepdim=True) > -0.9).float()
+
+
 def silhouette_colour(pictures: Float[Tensor, "n 3 s s"], images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3"]:
     """Mean colour of ``pictures`` where ``images``, people on black, show the person."""
-    person = (images.amax(1, keepdim=True) > -0.9).float()
+    person = person_mask(images)
     return (pictures * person).sum((2, 3)) / person.sum((2, 3)).clamp_min(1)
 
 

@@ -33,6 +33,7 @@ from kp.research.probes import (
     jitter,
     leak,
     painted_r2,
+    person_mask,
     plant,
     radial_spectrum,
     rebuild,
@@ -84,11 +85,6 @@ class Material:
         return {"colour_r2": colour_r2(inputs, colours, test_inputs, self.test_colours, self.names, steps, seed)}
 
 
-def silhouettes(images: torch.Tensor) -> torch.Tensor:
-    """White where people on black are: all that an outline tells."""
-    return (images.amax(1, keepdim=True) > -0.9).float() * 2 - 1
-
-
 def power(material: Material, draw, geometry: float, image: float, steps: int, seed: int) -> dict[str, dict]:
     """What the reconstruction probe finds of images planted into true skeletons, by amplitude: its scale."""
     found = {}
@@ -128,7 +124,10 @@ def references(material: Material, config: Config, draw, rebuild_steps: int, pro
             for i in (material.images, material.test_images)
         )
     readings["y of an untrained Φ"] = both(a, b)
-    for name, change in (("silhouettes", silhouettes), ("image, grey", lambda x: x.mean(1, keepdim=True))):
+    for name, change in (
+        ("silhouettes", lambda x: person_mask(x) * 2 - 1),
+        ("image, grey", lambda x: x.mean(1, keepdim=True)),
+    ):
         readings[name] = both(change(material.images), change(material.test_images))
     for pixels in (0.25, 0.5, 1.0):
         a, b = (draw(jitter(k, pixels, config.data.size, seed)) for k in (material.keypoints, material.test_keypoints))

@@ -153,69 +153,6 @@ def decode_all(
     return torch.cat([predictor.decode(y, o) for y, o in zip(read.split(64), others.split(64), strict=True)])
 
 
-def disturbances(seed: int = 0) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Ways to damage a skeleton image faintly: noise of several strengths (shares of full brightness), 8 and 4 bits,
-    blur, clipping.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def noise(s):
-        return lambda y: y + 2 * s * torch.randn(y.shape, generator=generator)
-
-    def rounded(bits):
-        return lambda y: (((y + 1) / 2).clamp(0, 1) * (2**bits - 1)).round() / (2**bits - 1) * 2 - 1
-
-    def blur(y):
-        return F.avg_pool2d(F.pad(y, (1, 1, 1, 1), "replicate"), 3, 1)
-
-    ways = {f"noise {s:g}": noise(s) for s in (0.003, 0.01, 0.03, 0.1)}
-    return {
-        "nothing": lambda y: y,
-        **ways,
-        "8 bits": rounded(8),
-        "4 bits": rounded(4),
-        "blur": blur,
-        "clip": lambda y: y.clamp(-1, 1),
-    }
-
-
-def fragility(
-    predictor: Predictor,
-    images: Float[Tensor, "n 3 s s"],
-    others: Float[Tensor, "n 3 s s"],
-    true: Float[Tensor, "n k 2"],
-    seed: int = 0,
-) -> dict[str, dict[str, float]]:
-    """For each disturbance of y: the error of Ψ's picture (mean square) and of η's keypoints (% of the image size).
-
-    A hidden code breaks long before the skeleton does (Chu et al. 2017). Where Ψ reads y*, y is disturbed before η
-    reads it.
-    """
-    made, scores = predictor(images), {}
-    for name, disturb in disturbances(seed).items():
-        y = disturb(made.skeleton)
-        with torch.no_grad():
-            keypoints = torch.cat([predictor.model.regressor(part) for part in y.split(64)])
-            reads = predictor.model.decoder_input(y, predictor.model.draw(keypoints))
-        painted = decode_all(predictor, reads, others)
-        scores[name] = {
-            "picture": F.mse_loss(painted, images).item(),
-            "keypoints": (keypoints - true).norm(dim=-1).mean().item() * 50,
-        }
-    return scores
-
-
-def radial_spectrum(residual: Float[Tensor, "n 1 s s"]) -> Float[Tensor, " f"]:
-    """Mean power of pictures by spatial frequency: 1 to s/2 cycles across the picture, averaged over directions and
-    pictures.
-    """
-    size = residual.shape[-1]
-    power = torch.fft.fft2(residual[:, 0]).abs().square().mean(0) / size**2
-    axis = torch.fft.fftfreq(size) * size
-    radius = (axis[:, None] ** 2 + axis[None] ** 2).sqrt().round().long()
-    return torch.stack([power[radius == f].mean() for f in range(1, size // 2 + 1)])
-
-
 def capacity_bits(joints: int, size: int, precision: float) -> float:
     """What ``joints`` points carry at most, each coordinate exact to ``precision`` pixels of ``size``: 2 K log₂(size /
     precision).

@@ -43,10 +43,8 @@ def test_changes_of_loss_and_data():
     assert find_ablation("other_prior")[1](config) == replace(
         config, data=replace(config.data, prior="other", source="cmu")
     )
-    mixed = find_ablation("mixture_50")[1](config).data
-    assert (mixed.prior, mixed.second_prior, mixed.second_share, mixed.source) == ("matched", "other", 0.5, "cmu")
     assert find_ablation("prior_50")[1](config).data.prior_size == 50
-    assert find_ablation("other_soft")[1](config).loss.adversarial == 3
+    assert find_ablation("strong_discriminator")[1](config).loss.adversarial == 30
 
 
 def test_unknown_ablation():

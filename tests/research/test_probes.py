@@ -9,12 +9,9 @@ from kp.method.model import Model
 from kp.research.probes import (
     capacity_bits,
     colour_r2,
-    disturbances,
-    fragility,
     jitter,
     painted_r2,
     plant,
-    radial_spectrum,
     silhouette_colour,
     transplant,
 )
@@ -136,35 +133,6 @@ def test_transplant_tells_whose_colours_are_painted(config, tinted):
     tight = Fake(variant(config, "keypoints"), hide, lambda y, other: other)
     found = transplant(tight, tinted, tinted)
     assert found["residual"] == pytest.approx(0, abs=1e-4) and found["drawn"] == pytest.approx(1, abs=1e-4)
-
-
-def test_disturbances():
-    y = torch.linspace(-1.5, 1.5, 64).view(1, 1, 8, 8)
-    ways = disturbances()
-    assert torch.equal(ways["nothing"](y), y)
-    assert ways["clip"](y).min() == -1 and ways["clip"](y).max() == 1
-    assert len(ways["4 bits"](torch.linspace(-1, 1, 500).view(1, 1, 20, 25)).unique()) == 16
-    flat = torch.zeros(1, 1, 64, 64)
-    assert (ways["noise 0.03"](flat)).std().item() / 2 == pytest.approx(0.03, rel=0.05)
-    torch.testing.assert_close(ways["blur"](flat + 0.3), flat + 0.3)
-
-
-@pytest.mark.parametrize("reads", ["keypoints", "skeleton"])
-def test_fragility_measures_pictures_and_keypoints(config, tinted, reads):
-    predictor = Predictor(variant(config, reads), variant(config, reads).regressor)
-    true = predictor(tinted).keypoints
-    found = fragility(predictor, tinted, tinted, true)
-    assert found["nothing"]["keypoints"] == pytest.approx(0, abs=1e-4)
-    assert found["noise 0.003"]["keypoints"] > 0.01 and found["noise 0.1"]["keypoints"] > 0.01
-    assert set(found["clip"]) == {"picture", "keypoints"}
-
-
-def test_radial_spectrum_finds_a_wave():
-    x = torch.arange(32) / 32
-    wave = torch.cos(2 * math.pi * 5 * x).expand(32, 32)[None, None]
-    spectrum = radial_spectrum(wave.contiguous())
-    assert len(spectrum) == 16 and spectrum.argmax().item() == 4
-    assert spectrum[4] > 100 * spectrum[[i for i in range(16) if i != 4]].max()
 
 
 def test_capacity():

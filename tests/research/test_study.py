@@ -122,7 +122,7 @@ def test_runs_share_a_pretrained_regressor(place):
     first = shared_regressor(full)
     written = first.stat().st_mtime_ns
     assert shared_regressor(other) == first and first.stat().st_mtime_ns == written
-    assert shared_regressor(study_config("gaussian_profile", "smoke", 0, 4, "float32")) != first
+    assert shared_regressor(full.but(**{"network.profile": "gaussian"})) != first
     assert shared_regressor(study_config("prior_50", "smoke", 0, 4, "float32")) != first
     assert shared_regressor(replace(full, seed=1)) != first
 

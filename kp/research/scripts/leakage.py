@@ -1,12 +1,12 @@
-"""What fresh networks read off drawings, on the weights that a study left: ``python -m kp.research.scripts.leakage``.
+"""What fresh networks read off drawings of trained models: ``python -m kp.research.scripts.leakage``.
 
-Reads the weights and snapshots below runs/study, writes one record a seed and the pictures of the first seed.
-Needs: kp study full skeleton_and_frame skeleton_alone --preset laptop --steps 12000 --snapshots 300 1000 2000 4000 8000
-Faces: kp study rendered_prior rendered_and_frame rendered_alone --preset faces --steps 600 --seeds 0 1
+Reads the weights that are shipped in data/runs/steps12000/weights, or, with ``--weights``, those that a study left.
+Writes one record for each seed, and the pictures of the first. For faces, first:
+``kp study rendered_prior rendered_and_frame rendered_alone --preset faces --steps 600 --seeds 0 1``, then ``--preset
+faces --steps 600 --seeds 0 1 --weights runs/study/faces/<arithmetic>/weights``.
 """
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,7 @@ from kp.evaluation.truth import load_truth
 from kp.figures import write_figure
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
-from kp.method.leakage import log_pictures, off_skeleton, rebuilt_pictures, rms_amplitude
+from kp.method.leakage import log_pictures, rebuilt_pictures, rms_amplitude
 from kp.method.model import Model
 from kp.method.networks import evaluating
 from kp.provenance import command_line, write_record
@@ -29,21 +29,17 @@ from kp.research.ablations import find_ablation
 from kp.research.probes import (
     capacity_bits,
     colour_r2,
-    fragility,
     jitter,
     leak,
     painted_r2,
     person_mask,
     plant,
-    radial_spectrum,
     rebuild,
     transplant,
 )
-from kp.research.study import work
 from kp.skeletons import find_skeleton
 
 PLANTED = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # amplitudes, shares of full brightness
-SHORT = 100  # steps of the reconstruction probes over time, of which there are many
 FULL, AND_FRAME, ALONE = "full", "skeleton_and_frame", "skeleton_alone"
 VARIANTS = {
     "laptop": {FULL: FULL, AND_FRAME: AND_FRAME, ALONE: ALONE},
@@ -154,44 +150,21 @@ def of_model(
     for pixels in (0.25, 0.5, 1.0):
         a, b = (predictor.model.draw(jitter(m.keypoints, pixels, predictor.size, seed)) for m in (made, test_made))
         numbers[f"y*, jitter {pixels} px"] = material.attributes(a, b, probe_steps, seed)
-    far = off_skeleton(test_made.redrawn, predictor.model.config.network.sigma)
-    residual = test_made.skeleton - test_made.redrawn
     numbers["rms"] = rms_amplitude(test_made.skeleton, test_made.redrawn, predictor.model.config.network.sigma)
-    numbers["spectrum"] = radial_spectrum(residual * far).tolist()
     numbers["transplant"] = transplant(predictor, material.test_images, material.test_others, seed)
-    numbers["fragility"] = fragility(
-        predictor, material.test_images, material.test_others, material.test_keypoints, seed
-    )
     return numbers, pictures
 
 
-def over_time(
-    material: Material, place: Path, setting: str, steps: int, seed: int, probe_steps: int, short: tuple[float, float]
-) -> list[dict]:
-    """At each snapshot of a run: colours that probes read off y (and y*), the leak of y, and its loudness off the
-    skeleton.
-
-    short: errors of the reconstruction probe after ``SHORT`` steps, on true skeletons and on the image.
+def find_weights(folder: Path, setting: str, steps: int, seed: int) -> Path:
+    """The final weights of a setting in ``folder``, as kp ships them (seed 0) or as a study leaves them. KpError if
+    there are none.
     """
-    line = []
-    stem = f"{setting}_steps{steps}_seed{seed}"
-    files = {int(p.stem.split("_at")[1]): p for p in (place / "snapshots").glob(f"{stem}_at*.safetensors")}
-    files[steps] = place / "weights" / f"{stem}.safetensors"
-    for step, path in sorted(files.items()):
-        predictor = load(path)
-        made, test_made = predictor(material.images), predictor(material.test_images)
-        row = {
-            "step": step,
-            "rms": rms_amplitude(test_made.skeleton, test_made.redrawn, predictor.model.config.network.sigma),
-        }
-        for name, a, b in (("y", made.skeleton, test_made.skeleton), ("y*", made.redrawn, test_made.redrawn)):
-            row[name] = {
-                "colour_r2": colour_r2(a, material.colours, b, material.test_colours, material.names, probe_steps, seed)
-            }
-        readings, _ = material.rebuilt(made.skeleton, test_made.skeleton, SHORT, seed)
-        row["y"] |= {"leak": leak(readings["rebuild_error"], *short), "painted_r2": readings["painted_r2"]}
-        line.append(row)
-    return line
+    shipped, left = folder / f"{setting}.safetensors", folder / f"{setting}_steps{steps}_seed{seed}.safetensors"
+    if seed == 0 and shipped.is_file():
+        return shipped
+    if not left.is_file():
+        raise KpError(f"{left}: no such file; the head of kp/research/scripts/leakage.py says which training makes it")
+    return left
 
 
 def draw_logs(out: Path, material: Material, predictors: dict) -> None:
@@ -219,7 +192,7 @@ def main(
     out: Path = Path("results/leakage"),
     rebuild_steps: int = 300,
     probe_steps: int = 200,
-    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    weights: Path = Path("data/runs/steps12000/weights"),
 ) -> None:
     """Measure leakage of the three variants for every seed that has no record in ``out`` yet.
 
@@ -230,19 +203,18 @@ def main(
         out: Folder for seed<n>.json, rebuilt.png and log_pictures.png.
         rebuild_steps: Steps of each reconstruction probe.
         probe_steps: Steps of each attribute probe.
+        weights: Folder of the models' weights.
     """
     if preset not in VARIANTS:
         raise KpError(f"no leakage study of the preset '{preset}'; use one of: {', '.join(VARIANTS)}")
-    variants, config, place = VARIANTS[preset], find_preset(preset)(), work(preset, precision)
+    variants, config = VARIANTS[preset], find_preset(preset)()
     material = Material(config)
     for seed in seeds:
         path = out / f"seed{seed}.json"
         if path.exists() and (seed != seeds[0] or (out / "log_pictures.png").exists()):
             print(f"{path}: done already")
             continue
-        predictors = {
-            v: load(place / "weights" / f"{name}_steps{steps}_seed{seed}.safetensors") for v, name in variants.items()
-        }
+        predictors = {v: load(find_weights(weights, name, steps, seed)) for v, name in variants.items()}
         if seed == seeds[0]:
             draw_logs(out, material, {find_ablation(v)[0]: p for v, p in predictors.items()})
             if path.exists():
@@ -250,17 +222,12 @@ def main(
         draw = predictors["full"].model.draw
         known = references(material, config, draw, rebuild_steps, probe_steps, seed)
         geometry, image = known["true skeletons"]["rebuild_error"], known["image"]["rebuild_error"]
-        ends = ((draw(material.keypoints), draw(material.test_keypoints)), (material.images, material.test_images))
-        short = tuple(material.rebuilt(*end, SHORT, seed)[0]["rebuild_error"] for end in ends)
         for name in ("y of an untrained Φ", "silhouettes", "image, grey"):
             known[name]["leak"] = leak(known[name]["rebuild_error"], geometry, image)
         models, rebuilt = {}, {}
         for variant, predictor in tqdm(predictors.items(), desc=f"seed {seed}", unit="model"):
             name = find_ablation(variant)[0]
             models[variant], pictures = of_model(material, predictor, geometry, image, rebuild_steps, probe_steps, seed)
-            models[variant]["over_time"] = over_time(
-                material, place, variants[variant], steps, seed, probe_steps, short
-            )
             rebuilt |= {f"{k} of: {name}": v for k, v in pictures.items() if k == "y" or variant == "full"}
         capacity = {str(p): capacity_bits(material.keypoints.shape[1], config.data.size, p) for p in (0.1, 0.5, 1.0)}
         write_record(

@@ -27,7 +27,6 @@ from kp.config import Config, faithful, laptop, study
 from kp.datasets.sets import open_clips, open_prior
 from kp.evaluation.evaluate import load_test, measure
 from kp.provenance import write_record
-from kp.research.ablations import find_ablation
 from kp.training.loop import train
 
 EVERY = 25
@@ -56,7 +55,7 @@ def departing(**parts: dict) -> Callable[[], Config]:
     return lambda: replace(base, **{part: replace(getattr(base, part), **fields) for part, fields in parts.items()})
 
 
-official_pretraining = find_ablation("official_pretraining")[1]
+PLAIN = {"pretrain_lr": 2e-4, "pretrain_schedule": "constant", "pretrain_beta": 0.5, "pretrain_augment": False}
 CONTENDERS = {
     "laptop": laptop,
     "laptop_bfloat16": departing(optimizer=asdict(laptop().optimizer) | {"precision": "bfloat16"}),
@@ -67,8 +66,8 @@ CONTENDERS = {
     "pretrain_300": departing(optimizer={"pretrain_steps": 300}),
     "pretrain_500_average_0.95": departing(optimizer={"pretrain_steps": 500, "average": 0.95}),
     "pretrain_500_twice_the_rate": departing(optimizer={"pretrain_steps": 500, "lr": 2e-3}),
-    "plain_pretrain_500": lambda: official_pretraining(departing(optimizer={"pretrain_steps": 500})()),
-    "plain_pretrain_1000": lambda: official_pretraining(departing(optimizer={"pretrain_steps": 1000})()),
+    "plain_pretrain_500": departing(optimizer=PLAIN | {"pretrain_steps": 500}),
+    "plain_pretrain_1000": departing(optimizer=PLAIN | {"pretrain_steps": 1000}),
     "twice_the_batch": departing(optimizer={"pretrain_steps": 500, "batch": 32, "steps": 500}),
     "one_scale": departing(network={"scales": 1}, optimizer={"pretrain_steps": 500}),
     "half_the_width": departing(network={"width": 8}, optimizer={"pretrain_steps": 500}),

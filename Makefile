@@ -83,7 +83,7 @@ notebooks: smoke $(TESTED)
 	$(TEST) -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke
 	pytest tests/book
 
-study: $(READY) ## the published evidence, anew (about a day on two cores; skips what is there), into results/published
+study: $(READY) ## the published evidence, anew (about two days on two cores; skips what is there), into results/published
 	$(SNAKEMAKE) published
 	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results/published -p out results/evidence_mine
 

@@ -179,9 +179,9 @@ rule study:
     """All runs compared: those asked for, or else the published ones."""
     input:
         "book/study.ipynb",
-        expand(f"{RESULTS}/study/{{setting}}_seed{{seed}}.json", setting=SETTINGS, seed=SEEDS) or sorted(str(p) for p in Path("data/runs/study").glob("*.json"))
+        expand(f"{RESULTS}/study/{{setting}}_seed{{seed}}.json", setting=SETTINGS, seed=SEEDS) or sorted(str(p) for p in Path("data/runs/steps12000").glob("*.json"))
     output: f"{RESULTS}/study.ipynb"
-    params: code=code("research", "course"), records=f"{HERE}/{RESULTS}/study" if SETTINGS else f"{HERE}/data/runs/study"
+    params: code=code("research", "course"), records=f"{HERE}/{RESULTS}/study" if SETTINGS else f"{HERE}/data/runs/steps12000"
     shell: f"{PAPERMILL} book/study.ipynb {RESULTS}/study.ipynb -p records {{params.records}} -p out {HERE}/{RESULTS}/compared"
 
 

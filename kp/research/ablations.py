@@ -32,7 +32,6 @@ ABLATIONS = {
 RECIPES = {
     "slow_regressor": ("η learns beside Φ at a tenth of its rate", _with(optimizer={"lr_regressor": 1e-5})),
     "drawn_poses_alone": ("η learns beside Φ, on drawn poses alone", _with(loss={"regressor_fake": 0.0})),
-    "strong_discriminator": ("D counts three times as much", _with(loss={"adversarial": 30.0})),
 }
 """Ways to keep y a skeleton at length."""
 

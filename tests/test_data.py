@@ -12,7 +12,8 @@ from kp.datasets.priors import load_poses
 from kp.evaluation.truth import load_truth
 from kp.files import verify_checksums
 from kp.geometry import from_pixels
-from kp.skeletons import BODY, FACE
+from kp.research.flies import load_labels
+from kp.skeletons import BODY, FACE, find_skeleton
 
 DATA = Path(__file__).parents[1] / "data"
 SPLITS = ("train", "val", "test")
@@ -188,3 +189,40 @@ def test_faces_talk_and_blink():
 
     mouth, eye = apart(62, 66) / apart(36, 45), apart(37, 41) / apart(36, 45)
     assert (np.ptp(mouth, axis=1) > 0.1).mean() > 0.5 and (eye.min(1) < 0.4 * np.median(eye)).mean() > 0.25
+
+
+def test_flies_checksums_and_size():
+    files = [p for p in (DATA / "flies").rglob("*") if p.is_file() and p.name != "SHA256SUMS"]
+    assert verify_checksums(DATA / "flies") == len(files)
+    assert sum(p.stat().st_size for p in files) <= 4e6
+
+
+@pytest.mark.parametrize(("name", "poses"), [("first", 1052), ("second", 424)])
+def test_a_fly_has_clips_poses_of_the_other_and_labels(name, poses):
+    fly = find_skeleton(str(DATA / "flies/fly.json"))
+    clips = load_clips(DATA / "flies" / name, "train", 64, background=True)
+    assert len(clips) == 28 and {len(frames) for frames in clips.frames} == {32}
+    prior = load_poses(DATA / "flies" / name / "priors/other.npz", fly, 64).keypoints
+    assert len(prior) == poses and prior.abs().max() < 1.02
+    labels = load_labels(DATA / "flies" / name, fly, 64)
+    assert labels.test.sum() == 44 and (~labels.test).sum() == 20
+    mean = (prior.mean(0) - labels.keypoints).norm(dim=-1).nanmean().item() * 50
+    assert 6.5 < mean < 7.2  # the mean pose, % of the side: what is to be beaten
+
+
+def test_labels_of_flies_lie_on_the_ridges_of_the_film():
+    """A leg's joint lies on something brighter than what is six pixels beside it, both ways across the leg."""
+    fly = find_skeleton(str(DATA / "flies/fly.json"))
+    knees = [fly.index(joint) for joint in dict(fly.regions)["knees"]]
+    tips = [fly.index(joint) for joint in dict(fly.regions)["tips"]]
+    for name in ("first", "second"):
+        labels = load_labels(DATA / "flies" / name, fly, 128)
+        middle = (labels.keypoints[:, tips] + labels.keypoints[:, knees]) / 2
+        along = labels.keypoints[:, tips] - labels.keypoints[:, knees]
+        across = torch.stack([-along[..., 1], along[..., 0]], -1) / along.norm(dim=-1, keepdim=True)
+
+        def light(points, images=labels.images[:, :1]):
+            return torch.nn.functional.grid_sample(images, points.nan_to_num()[:, None], align_corners=True).mean()
+
+        beside = [light(middle + side * 12 / 127 * across) for side in (-1, 1)]
+        assert light(middle) > 0.2 + max(beside)

@@ -1,4 +1,4 @@
-"""Pictures and measurements of data/people, data/circle and data/faces for their datasheet: ``python
+"""Pictures and measurements of data/people, data/circle, data/faces and data/flies for their datasheet: ``python
 data/make/datasheet.py``.
 
 Writes data/pictures/*.png and data/pictures/gap.json (how far each prior lies from the videos' poses).
@@ -19,11 +19,12 @@ from kp.evaluation.truth import load_truth
 from kp.figures import grid, overlay, save
 from kp.files import read_npz
 from kp.method.renderer import render_skeleton
-from kp.skeletons import BODY, FACE
+from kp.research.flies import load_labels
+from kp.skeletons import BODY, FACE, find_skeleton
 from kp.video import read_video
 
 DATA = Path(__file__).parents[1]
-PEOPLE, CIRCLE, FACES, PICTURES = DATA / "people", DATA / "circle", DATA / "faces", DATA / "pictures"
+PEOPLE, CIRCLE, FACES, FLIES, PICTURES = (DATA / name for name in ("people", "circle", "faces", "flies", "pictures"))
 PELVIS, NECK = BODY.index("pelvis"), BODY.index("neck")
 
 
@@ -83,6 +84,20 @@ def priors(root: Path, names: tuple, skeleton, sigma: float, picture: str) -> No
         drawn = (render_skeleton(chosen, skeleton.edge_indices, 128, sigma).numpy()[:, 0] + 1) / 2
         rows += [(name, list(drawn[:14])), ("", list(drawn[14:]))]
     save(grid(rows, 0.75), PICTURES / picture)
+
+
+def courting_flies(count: int) -> None:
+    """Labelled frames of both flies with the labels, and poses of the prior of each, drawn by β."""
+    skeleton, rows = find_skeleton(str(FLIES / "fly.json")), []
+    for name in ("first", "second"):
+        labels = load_labels(FLIES / name, skeleton, 128)
+        whole = labels.keypoints.isfinite().all(-1).all(-1).nonzero()[:, 0]
+        shown = whole[np.linspace(0, len(whole) - 1, count).astype(int)]
+        marked = [overlay(labels.images[i], labels.keypoints[i], skeleton) for i in shown]
+        poses = load_poses(FLIES / name / "priors/other.npz", skeleton, 128).keypoints
+        drawn = render_skeleton(poses[:: len(poses) // count][:count], skeleton.edge_indices, 128, 0.12).numpy()[:, 0]
+        rows += [(f"{name} fly", marked), ("its prior", list((drawn + 1) / 2))]
+    save(grid(rows, 1.3), PICTURES / "flies.png")
 
 
 def face_gap() -> dict:
@@ -193,6 +208,7 @@ def main() -> None:
     priors(PEOPLE, ("matched", "other"), BODY, 0.2, "priors.png")
     talking_heads(8)
     priors(FACES, ("matched", "photographs"), FACE, 0.15, "face_priors.png")
+    courting_flies(6)
     landmarks()
     found = gap() | face_gap()
     (PICTURES / "gap.json").write_text(json.dumps(found, indent=2) + "\n")

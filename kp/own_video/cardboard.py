@@ -1,0 +1,252 @@
+"""A reader taught by drawings before any film is seen: poses of the prior as cardboard figures, read by a network.
+
+A pose is drawn as grey shapes, one for each bone, as wide and as bright as a file says (Ju, Black, Yacoob, "Cardboard
+people", Face and Gesture 1996). Limbs come from different poses, are turned, folded and stretched; widths, light and
+blur vary; blobs and sticks lie about. A network that reads such drawings reads frames of a subject on black, too: no
+label of the film, and no frame of it, was used. It is a start for the method, or a teacher of a student.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from kp.config import Optimizer
+from kp.datasets.priors import Poses, recombine, reflect_some
+from kp.errors import KpError
+from kp.geometry import draw_similarity
+from kp.method.networks import UNetRegressor
+from kp.skeletons import Skeleton
+from kp.training.optim import teach_fresh
+from kp.validation import parse, validated
+
+TURN, LENGTHEN = 0.25, 0.1  # standard deviations of a limb's turn, radians, and of its change of length
+FOLDED = 0.25  # share of limbs that are folded towards their root
+UNSEEN = 0.03  # share of limbs' bones that are not drawn
+STRETCH = 0.12  # of a whole pose, along x and along y
+PLACE = {"angle": 0.2, "scale": 0.2, "shift": 0.08}  # of a whole pose
+WIDER = 0.25  # of every width, at random
+RIM = 1 / 16  # of the image side: a black margin around what a reader sees, for joints just outside the image
+SOFT = 2.5  # how fast a shape ends: grey falls from 1 to 0 within about 2 / SOFT pixels at 64 a side
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@validated
+class Part:
+    """How bones look, as shares of the image side and of full brightness.
+
+    ``bones``: ``"thorax-left_wing"`` and the like, as the skeleton's edges have them. ``width``: of the shape at the
+    bone's start, middle and end (0: not drawn). ``beyond``: how far it reaches past the start and past the end.
+    ``light``: its grey. ``stretch``: the bone, and all that hangs on its end, is made between so and so many times as
+    long.
+    """
+
+    bones: tuple[str, ...]
+    width: tuple[Share, Share, Share]
+    light: Share
+    beyond: tuple[Share, Share] = (1.0, 1.0)
+    stretch: tuple[float, float] = (1.0, 1.0)
+
+
+@validated
+class Cardboard:
+    """The parts of a cardboard figure; bones that no part names are not drawn."""
+
+    parts: tuple[Part, ...]
+
+
+def load_cardboard(path: Path, skeleton: Skeleton) -> Cardboard:
+    """The figure that a .json file declares. KpError names the file, and the bone that the skeleton lacks or that two
+    parts name.
+    """
+    if not path.is_file():
+        raise KpError(f"{path}: no such file; data/flies/cardboard.json shows what it looks like")
+    figure = parse(Cardboard, path.read_text(encoding="utf-8-sig"), str(path))
+    known = [f"{a}-{b}" for a, b in skeleton.edges]
+    named = [bone for part in figure.parts for bone in part.bones]
+    for bone in named:
+        if bone not in known:
+            raise KpError(f"{path}: the skeleton '{skeleton.name}' has no bone '{bone}'; it has: {', '.join(known)}")
+        if named.count(bone) > 1:
+            raise KpError(f"{path}: two parts name the bone '{bone}'; leave one")
+    return figure
+
+
+class Figures:
+    """Draws poses of a skeleton as cardboard figures, with random widths and light.
+
+    size: pixels a side of the images that are to be read. Drawings are larger by a black rim: as the images, the
+    figures are cut off at its inner edge. KpError if the figure names no bone of the skeleton.
+    """
+
+    def __init__(self, skeleton: Skeleton, figure: Cardboard, size: int):
+        edge = {f"{a}-{b}": pair for (a, b), pair in zip(skeleton.edges, skeleton.edge_indices, strict=True)}
+        drawn = [(edge[bone], part) for part in figure.parts for bone in part.bones if any(part.width)]
+        if not drawn:
+            raise KpError(f"the cardboard figure draws no bone of the skeleton '{skeleton.name}'; give some a width")
+        self.skeleton, self.figure, self.rim = skeleton, figure, round(RIM * size)
+        self.size = size + 2 * self.rim
+        self.inside = (size - 1) / (self.size - 1)  # a coordinate in the image → in the drawing
+        self.start, self.end = torch.tensor([e for e, _ in drawn]).T
+        self.width = torch.tensor([part.width for _, part in drawn]) * size / 2  # half widths, pixels
+        self.beyond = torch.tensor([part.beyond for _, part in drawn]) * size
+        self.light = torch.tensor([part.light for _, part in drawn])
+        limbs = {joint for limb, _ in skeleton.limbs for joint in limb}
+        self.of_limb = torch.tensor([int(b) in limbs for b in self.end])
+        self.below = children(skeleton)
+        axis = torch.linspace(-1, 1, self.size)
+        y, x = torch.meshgrid(axis, axis, indexing="ij")
+        self.grid = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)
+        self.window = F.pad(torch.ones(1, 1, size, size), 4 * [self.rim])
+
+    def draw(self, poses: Float[Tensor, "b k 2"], generator: torch.Generator) -> Float[Tensor, "b 1 s s"]:
+        """Drawings in [0, 1] of poses (x, y) in [-1, 1] of the drawing; the brighter of two shapes hides the other."""
+        half, count, bones = (self.size - 1) / 2, len(poses), len(self.light)
+
+        def uniform(*shape):
+            return torch.rand(*shape, generator=generator)
+
+        start = poses[:, self.start]
+        along = poses[:, self.end] - start
+        length = along.norm(dim=-1, keepdim=True).clamp_min(1e-3)
+        ahead = along / length
+        aside = torch.stack([-ahead[..., 1], ahead[..., 0]], -1)
+
+        def place(direction):  # of every pixel, along a direction, in pixels from the bone's start
+            offset = -(direction * start).sum(-1, keepdim=True)
+            return torch.cat([direction, offset], -1) @ self.grid * half
+
+        forward, length = place(ahead), length * half
+        share = (forward / length).clamp(0, 1)
+        distance = torch.hypot(place(aside), forward - share * length)
+        first, middle, last = (self.width[:, i, None] for i in range(3))
+        width = first + (last - first) * share + (middle - (first + last) / 2) * 4 * share * (1 - share)
+        width = width * (1 - WIDER + 2 * WIDER * uniform(count, bones, 1))
+        outside = torch.maximum(forward - length - self.beyond[:, 1, None], -forward - self.beyond[:, 0, None])
+        light = self.light * (0.85 + 0.35 * uniform(count, 1)) * (0.8 + 0.4 * uniform(count, bones))
+        light = torch.where((uniform(count, bones) < UNSEEN) & self.of_limb, 0.0, light).clamp(max=1)
+        soft = SOFT * 64 / (self.size - 2 * self.rim)
+        shapes = torch.sigmoid(soft * torch.minimum(width - distance, -outside)) * light[..., None]
+        return shapes.amax(1).view(count, 1, self.size, self.size)
+
+    def vary(self, poses: Float[Tensor, "b k 2"], generator: torch.Generator) -> Float[Tensor, "b k 2"]:
+        """Other poses made of the prior's: limbs exchanged, turned, folded; parts stretched; the whole moved and
+        mirrored.
+        """
+        count = len(poses)
+
+        def uniform(*shape):
+            return torch.rand(count, *shape, generator=generator)
+
+        for _ in range(2):
+            poses = recombine(poses, self.skeleton, generator)
+        for limb, root in self.skeleton.limbs:
+            turn = TURN * torch.randn(count, generator=generator)
+            rotation = torch.stack([turn.cos(), -turn.sin(), turn.sin(), turn.cos()], -1).view(-1, 1, 2, 2)
+            longer = 1 + LENGTHEN * torch.randn(count, 1, 1, generator=generator)
+            turned = about(poses, limb, root, lambda p, r=rotation, f=longer: (r @ p[..., None])[..., 0] * f)
+            poses = torch.where(uniform(1, 1) < 0.5, turned, poses)
+            if len(limb) > 1:  # what bends can lie along the body, or under it
+                shorter = 0.7 * uniform(1, 1)
+                folded = about(poses, limb[1:], limb[0], lambda p, f=shorter: p * f)
+                poses = torch.where(uniform(1, 1) < FOLDED, folded, poses)
+        for part in self.figure.parts:
+            low, high = part.stretch
+            if low == high == 1:
+                continue
+            factor = low + (high - low) * uniform(1, 1)
+            for bone in part.bones:
+                a, b = bone.split("-")
+                a, b = self.skeleton.index(a), self.skeleton.index(b)
+                shift = (poses[:, [b]] - poses[:, [a]]) * (factor - 1)
+                poses = poses.index_add(1, torch.tensor(self.below[b]), shift.expand(-1, len(self.below[b]), -1))
+        poses = poses * (1 + STRETCH * (2 * uniform(1, 2) - 1))
+        return draw_similarity(count, generator, **PLACE).points(reflect_some(poses, self.skeleton, generator))
+
+
+def children(skeleton: Skeleton) -> dict[int, list[int]]:
+    """Joint → itself and all joints that hang on it: those that one comes to along the edges, from first to second."""
+    below = {}
+    for joint in range(len(skeleton)):
+        found = [joint]
+        for at in found:
+            found += [b for a, b in skeleton.edge_indices if a == at and b not in found]
+        below[joint] = sorted(found)
+    return below
+
+
+def about(poses: Float[Tensor, "b k 2"], joints: Sequence[int], root: int, change) -> Float[Tensor, "b k 2"]:
+    """Poses whose ``joints``, seen from ``root``, are changed by a function."""
+    base = poses[:, [root]]
+    return poses.index_copy(1, torch.tensor(joints), base + change(poses[:, list(joints)] - base))
+
+
+def spoil(drawings: Float[Tensor, "b 1 s s"], generator: torch.Generator) -> Float[Tensor, "b 1 s s"]:
+    """Drawings in [0, 1] with blobs and sticks beside the figure, uneven light, blur, another gamma, and noise."""
+    count, size = len(drawings), drawings.shape[-1]
+    axis = torch.linspace(-1, 1, size)
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).view(-1, 2)
+
+    def uniform(*shape):
+        return torch.rand(count, *shape, generator=generator)
+
+    centre, radius = 2 * uniform(4, 1, 2) - 1, 0.02 + 0.12 * uniform(4, 1)
+    blobs = torch.sigmoid((radius - (grid - centre).norm(dim=-1)) * 60)
+    blobs = (blobs * (0.2 + 0.4 * uniform(4, 1)) * (uniform(4, 1) < 0.25)).amax(1)
+    start, along = 2 * uniform(3, 1, 2) - 1, uniform(3, 1, 2) - 0.5
+    share = (((grid - start) * along).sum(-1) / (along**2).sum(-1).clamp_min(1e-4)).clamp(0, 1)
+    distance = (grid - start - share[..., None] * along).norm(dim=-1) * (size - 1) / 2
+    sticks = torch.sigmoid((1.3 * size / 64 - distance) * SOFT)
+    sticks = (sticks * (0.3 + 0.3 * uniform(3, 1)) * (uniform(3, 1) < 0.2)).amax(1)
+    spoilt = torch.maximum(drawings, torch.maximum(blobs, sticks).view_as(drawings))
+    uneven = F.interpolate(2 * uniform(1, 6, 6) - 1, size=(size, size), mode="bicubic", align_corners=True)
+    spoilt = spoilt * (1 + 0.25 * uneven)
+    blurred = F.avg_pool2d(F.pad(spoilt, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    spoilt = spoilt + (blurred - spoilt) * uniform(1, 1, 1)
+    spoilt = spoilt.clamp(0, 1) ** (0.8 * (uniform(1, 1, 1) - 0.5)).exp()
+    return (spoilt + 0.02 * torch.randn(spoilt.shape, generator=generator)).clamp(0, 1)
+
+
+def teach_reader(
+    poses: Poses,
+    figures: Figures,
+    rates: Optimizer,
+    seed: int,
+    width: int = 16,
+    name: str = "",
+    keep: Path | None = None,
+) -> nn.Module:
+    """η's own network, taught to read poses off cardboard figures of varied prior poses. Grey pictures with a rim, in
+    [-1, 1] (n, 1, s, s) → keypoints (n, k, 2) in their frame; :func:`read_frames` asks it about images.
+
+    rates: steps, batch, rate and its course. width: channels of the first stage. keep: a file to go on from after the
+    call was cut off.
+    """
+
+    def loss(net: nn.Module, generator: torch.Generator) -> Tensor:
+        pose = figures.vary(poses.sample(rates.batch, generator), generator) * figures.inside
+        drawn = spoil(figures.draw(pose, generator), generator) * figures.window
+        return F.mse_loss(net(drawn * 2 - 1), pose)
+
+    def make() -> nn.Module:
+        return UNetRegressor(len(figures.skeleton), width, 1)
+
+    return teach_fresh(make, loss, rates, seed, name, keep=keep)
+
+
+@torch.no_grad()
+def read_frames(reader: nn.Module, images: Float[Tensor, "n 3 s s"], figures: Figures) -> Float[Tensor, "n k 2"]:
+    """Keypoints (x, y) in [-1, 1] that a reader finds in images in [-1, 1] on black, some of them just outside: the
+    mean of the readings of the image's brightness and of its mirror image, where the skeleton has sides.
+    """
+    grey = F.pad(images.mean(1, keepdim=True), 4 * [figures.rim], value=-1.0)
+    found = torch.cat([reader(x) for x in grey.split(64)])
+    if figures.skeleton.mirror_pairs:
+        mirrored = torch.cat([reader(x.flip(3)) for x in grey.split(64)])
+        found = (found + mirrored[:, figures.skeleton.flip] * torch.tensor([-1.0, 1.0])) / 2
+    return found / figures.inside

@@ -25,11 +25,11 @@ from kp.skeletons import Skeleton
 from kp.training.optim import teach_fresh
 from kp.validation import parse, validated
 
-TURN, LENGTHEN = 0.25, 0.1  # standard deviations of a limb's turn, radians, and of its change of length
-FOLDED = 0.25  # share of limbs that are folded towards their root
+LENGTHEN = 0.1  # standard deviation of a limb's change of length
+FOLDED = 0.1  # share of limbs that are folded towards their root
 UNSEEN = 0.03  # share of limbs' bones that are not drawn
-STRETCH = 0.12  # of a whole pose, along x and along y
-PLACE = {"angle": 0.2, "scale": 0.2, "shift": 0.08}  # of a whole pose
+STRETCH = 0.08  # of a whole pose, along x and along y
+PLACE = {"angle": 0.5, "scale": 0.15, "shift": 0.12}  # of a whole pose
 WIDER = 0.25  # of every width, at random
 RIM = 1 / 16  # of the image side: a black margin around what a reader sees, for joints just outside the image
 SOFT = 2.5  # how fast a shape ends: grey falls from 1 to 0 within about 2 / SOFT pixels at 64 a side
@@ -42,14 +42,16 @@ class Part:
 
     ``bones``: ``"thorax-left_wing"`` and the like, as the skeleton's edges have them. ``width``: of the shape at the
     bone's start, middle and end (0: not drawn). ``beyond``: how far it reaches past the start and past the end.
-    ``light``: its grey. ``stretch``: the bone, and all that hangs on its end, is made between so and so many times as
-    long.
+    ``light``: its grey. ``turn``: of a limb's first bone: the standard deviation of its turns about the limb's root,
+    radians. ``stretch``: the bone is made between so and so many times as long, and all that hangs on its end moves
+    along.
     """
 
     bones: tuple[str, ...]
     width: tuple[Share, Share, Share]
     light: Share
     beyond: tuple[Share, Share] = (1.0, 1.0)
+    turn: Annotated[float, Field(ge=0)] = 0.25
     stretch: tuple[float, float] = (1.0, 1.0)
 
 
@@ -99,6 +101,8 @@ class Figures:
         limbs = {joint for limb, _ in skeleton.limbs for joint in limb}
         self.of_limb = torch.tensor([int(b) in limbs for b in self.end])
         self.below = children(skeleton)
+        turns = {edge[bone]: part.turn for part in figure.parts for bone in part.bones}
+        self.turn = [turns.get((root, limb[0]), Part.turn) for limb, root in skeleton.limbs]
         axis = torch.linspace(-1, 1, self.size)
         y, x = torch.meshgrid(axis, axis, indexing="ij")
         self.grid = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)
@@ -145,8 +149,8 @@ class Figures:
 
         for _ in range(2):
             poses = recombine(poses, self.skeleton, generator)
-        for limb, root in self.skeleton.limbs:
-            turn = TURN * torch.randn(count, generator=generator)
+        for (limb, root), sigma in zip(self.skeleton.limbs, self.turn, strict=True):
+            turn = sigma * torch.randn(count, generator=generator)
             rotation = torch.stack([turn.cos(), -turn.sin(), turn.sin(), turn.cos()], -1).view(-1, 1, 2, 2)
             longer = 1 + LENGTHEN * torch.randn(count, 1, 1, generator=generator)
             turned = about(poses, limb, root, lambda p, r=rotation, f=longer: (r @ p[..., None])[..., 0] * f)

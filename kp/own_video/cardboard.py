@@ -41,15 +41,15 @@ class Part:
     """How bones look, as shares of the image side and of full brightness.
 
     ``bones``: ``"thorax-left_wing"`` and the like, as the skeleton's edges have them. ``width``: of the shape at the
-    bone's start, middle and end (0: not drawn). ``beyond``: how far it reaches past the start and past the end.
-    ``light``: its grey. ``turn``: of a limb's first bone: the standard deviation of its turns about the limb's root,
-    radians. ``stretch``: the bone is made between so and so many times as long, and all that hangs on its end moves
-    along.
+    bone's start, middle and end (0: not drawn). ``beyond``: how far it may reach past the start and past the end.
+    ``light``: its grey at the start and at the end. ``turn``: of a limb's first bone: the standard deviation of its
+    turns about the limb's root, radians. ``stretch``: the bone is made between so and so many times as long, and all
+    that hangs on its end moves along.
     """
 
     bones: tuple[str, ...]
     width: tuple[Share, Share, Share]
-    light: Share
+    light: tuple[Share, Share]
     beyond: tuple[Share, Share] = (1.0, 1.0)
     turn: Annotated[float, Field(ge=0)] = 0.25
     stretch: tuple[float, float] = (1.0, 1.0)
@@ -132,10 +132,12 @@ class Figures:
         width = first + (last - first) * share + (middle - (first + last) / 2) * 4 * share * (1 - share)
         width = width * (1 - WIDER + 2 * WIDER * uniform(count, bones, 1))
         outside = torch.maximum(forward - length - self.beyond[:, 1, None], -forward - self.beyond[:, 0, None])
-        light = self.light * (0.85 + 0.35 * uniform(count, 1)) * (0.8 + 0.4 * uniform(count, bones))
-        light = torch.where((uniform(count, bones) < UNSEEN) & self.of_limb, 0.0, light).clamp(max=1)
+        near, far = (self.light[:, i, None] for i in range(2))
+        some = (0.9 + 0.2 * uniform(count, 1, 1)) * (0.85 + 0.3 * uniform(count, bones, 1))
+        seen = (uniform(count, bones, 1) >= UNSEEN) | ~self.of_limb[:, None]
+        light = ((near + (far - near) * share) * some * seen).clamp(max=1)
         soft = SOFT * 64 / (self.size - 2 * self.rim)
-        shapes = torch.sigmoid(soft * torch.minimum(width - distance, -outside)) * light[..., None]
+        shapes = torch.sigmoid(soft * torch.minimum(width - distance, -outside)) * light
         return shapes.amax(1).view(count, 1, self.size, self.size)
 
     def vary(self, poses: Float[Tensor, "b k 2"], generator: torch.Generator) -> Float[Tensor, "b k 2"]:
@@ -209,10 +211,10 @@ def spoil(drawings: Float[Tensor, "b 1 s s"], generator: torch.Generator) -> Flo
     sticks = (sticks * (0.3 + 0.3 * uniform(3, 1)) * (uniform(3, 1) < 0.2)).amax(1)
     spoilt = torch.maximum(drawings, torch.maximum(blobs, sticks).view_as(drawings))
     uneven = F.interpolate(2 * uniform(1, 6, 6) - 1, size=(size, size), mode="bicubic", align_corners=True)
-    spoilt = spoilt * (1 + 0.25 * uneven)
+    spoilt = spoilt * (1 + 0.15 * uneven)
     blurred = F.avg_pool2d(F.pad(spoilt, (1, 1, 1, 1), mode="replicate"), 3, 1)
     spoilt = spoilt + (blurred - spoilt) * uniform(1, 1, 1)
-    spoilt = spoilt.clamp(0, 1) ** (0.8 * (uniform(1, 1, 1) - 0.5)).exp()
+    spoilt = spoilt.clamp(0, 1) ** (0.5 * (uniform(1, 1, 1) - 0.5)).exp()
     return (spoilt + 0.02 * torch.randn(spoilt.shape, generator=generator)).clamp(0, 1)
 
 

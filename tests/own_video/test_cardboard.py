@@ -27,8 +27,8 @@ STICK = Skeleton(
     (("left_hand", "right_hand"),),
 )
 POSE = torch.tensor([[[0.0, -0.5], [0.0, 0.0], [-0.4, 0.4], [0.4, 0.4]]])
-WIDE = Part(("top-middle",), (0.2, 0.2, 0.2), 1.0)
-ARMS = Part(("middle-left_hand", "middle-right_hand"), (0.06, 0.06, 0.06), 0.5)
+WIDE = Part(("top-middle",), (0.2, 0.2, 0.2), (1.0, 1.0))
+ARMS = Part(("middle-left_hand", "middle-right_hand"), (0.06, 0.06, 0.06), (0.5, 0.5))
 BOTH = Cardboard((WIDE, ARMS))
 
 
@@ -64,7 +64,7 @@ def test_arms_are_greyer_than_the_trunk():
 
 
 def test_what_a_part_does_not_reach():
-    short = Part(("top-middle",), (0.2, 0.2, 0.2), 1.0, beyond=(0.0, 0.0))
+    short = Part(("top-middle",), (0.2, 0.2, 0.2), (1.0, 1.0), beyond=(0.0, 0.0))
     figures = Figures(STICK, Cardboard((short,)), 64)
     drawn = figures.draw(POSE * figures.inside, generator())[0, 0]
     below = round((0.12 * figures.inside + 1) / 2 * (figures.size - 1))
@@ -82,7 +82,7 @@ def test_varied_poses_keep_the_trunk_whole_and_differ():
 
 
 def test_stretching_a_bone_moves_all_that_hangs_on_it():
-    stretched = Part(("top-middle",), (0.2, 0.2, 0.2), 1.0, stretch=(2.0, 2.0))
+    stretched = Part(("top-middle",), (0.2, 0.2, 0.2), (1.0, 1.0), stretch=(2.0, 2.0))
     figures = Figures(STICK, Cardboard((stretched,)), 64)
     plain, longer = (
         Figures(STICK, c, 64).vary(POSE.expand(50, -1, -1), generator()) for c in (Cardboard((WIDE,)), figures.figure)
@@ -121,8 +121,8 @@ def test_a_reader_learns_a_pose_and_reads_images():
 NO_FOOT = "the skeleton 'stick' has no bone 'top-foot'; it has: top-middle"
 
 
-def part(bone="top-middle", width=(0.1, 0.1, 0.1), light=1.0):
-    return {"bones": [bone], "width": list(width), "light": light}
+def part(bone="top-middle", width=(0.1, 0.1, 0.1), light=(1.0, 1.0)):
+    return {"bones": [bone], "width": list(width), "light": list(light)}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def part(bone="top-middle", width=(0.1, 0.1, 0.1), light=1.0):
         ([part("top-foot")], NO_FOOT),
         ([part(), part()], "two parts name the bone 'top-middle'; leave one"),
         ([part(width=(0.1, 0.1))], "width"),
-        ([part(light=2)], "light"),
+        ([part(light=(1, 2))], "light"),
     ],
 )
 def test_what_is_wrong_in_a_file(tmp_path, parts, message):
@@ -146,4 +146,4 @@ def test_no_file_and_nothing_to_draw(tmp_path):
     with pytest.raises(KpError, match=r"no such file; data/flies/cardboard\.json shows what it looks like"):
         load_cardboard(tmp_path / "none.json", STICK)
     with pytest.raises(KpError, match="draws no bone of the skeleton 'stick'; give some a width"):
-        Figures(STICK, Cardboard((Part(("top-middle",), (0, 0, 0), 1.0),)), 32)
+        Figures(STICK, Cardboard((Part(("top-middle",), (0, 0, 0), (1.0, 1.0)),)), 32)

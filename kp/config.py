@@ -238,8 +238,8 @@ def laptop(videos: Path = Path("data/people")) -> Config:
 
 
 def study(videos: Path = Path("data/people")) -> Config:
-    """The recipe of the published records: ``laptop`` with batches of 16 for half as many steps, and η alone for 2,000
-    steps.
+    """The recipe of the records in data/runs/headline: ``laptop`` with batches of 16 for half as many steps, and η
+    alone for 2,000 steps.
 
     It ends where ``laptop`` does (2.96 to 3.09) and gets there later: 4 % after 211 CPU seconds.
     """

@@ -2,7 +2,7 @@
 
 bash data/make/fetch.sh && python data/make/make_flies.py
 
-The film, people's labels and tracked poses lie in the wheel sleap 1.3.1 (BSD-3-Clause). For each fly: clips of the fly
+The film, people's labels and tracked poses lie in the wheel sleap 1.3.1 (its licence: data/flies/LICENSE). For each fly: clips of the fly
 alone, upright on black; poses of the *other* fly, as SLEAP's network tracked them, for the prior; and the frames that
 people labelled, for measuring.
 """
@@ -45,7 +45,8 @@ class Film:
 
     def which(self, pose: np.ndarray, t: int) -> int:
         """The fly whose body a pose (24, 2) lies on."""
-        return int(np.argmin(np.linalg.norm(self.centre[t] - np.nanmean(pose[:4], 0), axis=1)))
+        body = pose[np.isfinite(pose).all(1)].mean(0) if np.isnan(pose[:4]).all() else np.nanmean(pose[:4], 0)
+        return int(np.argmin(np.linalg.norm(self.centre[t] - body, axis=1)))
 
 
 def read_film(path: Path) -> np.ndarray:
@@ -134,11 +135,10 @@ def read_labels(path: Path) -> tuple[list[str], list[tuple[int, np.ndarray]]]:
 
 
 def read_tracks(path: Path, names: list[str]) -> list[tuple[int, np.ndarray]]:
-    """(frame, pose (24, 2)) of every whole tracked pose."""
+    """(frame, pose (24, 2)) of every tracked pose, NaN where a joint was not found."""
     tracked = sleap_io.load_slp(str(path), open_videos=False)
     order = [tracked.skeletons[0].node_names.index(name) for name in names]
-    poses = [(frame.frame_idx, i.numpy()[order] + TRACKED_SHIFT) for frame in tracked for i in frame.instances]
-    return [(t, pose) for t, pose in poses if np.isfinite(pose).all()]
+    return [(frame.frame_idx, i.numpy()[order] + TRACKED_SHIFT) for frame in tracked for i in frame.instances]
 
 
 def ridge_under(frames: np.ndarray, poses: list[tuple[int, np.ndarray]], shift: tuple[float, float] = (0, 0)) -> float:
@@ -148,9 +148,10 @@ def ridge_under(frames: np.ndarray, poses: list[tuple[int, np.ndarray]], shift: 
         if 0 <= t < len(frames):
             frame = frames[t].astype(np.float32)
             ridge = cv2.GaussianBlur(frame, (0, 0), 1) - cv2.GaussianBlur(frame, (0, 0), 3)
-            legs = pose[np.isfinite(pose).all(1)][6:] + shift
+            legs = pose[6:]  # after the body and the wings
+            legs = legs[np.isfinite(legs).all(1)] + shift
             x, y = legs.round().astype(int).clip(0, 383).T
-            found.append(ridge[y, x].mean())
+            found += ridge[y, x].tolist()
     return float(np.mean(found))
 
 
@@ -225,7 +226,7 @@ def main(inputs: Path, out: Path) -> None:
         poses = [
             in_crop(pose, t, 1 - fly)
             for t, pose in tracks
-            if t < len(frames) and film.apart[t] and film.which(pose, t) == 1 - fly
+            if np.isfinite(pose).all() and t < len(frames) and film.apart[t] and film.which(pose, t) == 1 - fly
         ]
         poses = np.array(poses)
         poses = np.concatenate([poses, poses[:, mirror] * [-1, 1] + [SIZE - 1, 0]])
@@ -236,7 +237,8 @@ def main(inputs: Path, out: Path) -> None:
             folder / "priors/other.npz", keypoints=poses, source=np.full(len(poses), "tracked"), **about
         )
         own = sorted(
-            ((t, pose) for t, pose in labels if film.apart[t] and film.which(pose, t) == fly), key=lambda x: x[0]
+            ((t, pose) for t, pose in labels if 0 <= t < len(frames) and film.apart[t] and film.which(pose, t) == fly),
+            key=lambda x: x[0],
         )
         split = np.full(len(own), "test", dtype="U4")
         split[np.linspace(0, len(own) - 1, VAL).round().astype(int)] = "val"

@@ -26,13 +26,13 @@ from kp.training.optim import teach_fresh
 from kp.validation import parse, validated
 
 LENGTHEN = 0.1  # standard deviation of a limb's change of length
-FOLDED = 0.1  # share of limbs that are folded towards their root
+FOLDED = 0.1  # share of limbs that are folded towards their first joint
 UNSEEN = 0.03  # share of limbs' bones that are not drawn
 STRETCH = 0.08  # of a whole pose, along x and along y
 PLACE = {"angle": 0.5, "scale": 0.15, "shift": 0.12}  # of a whole pose
-WIDER = 0.25  # of every width, at random
+WIDER = 0.25  # widths vary at random by this share
 RIM = 1 / 16  # of the image side: a black margin around what a reader sees, for joints just outside the image
-SOFT = 2.5  # how fast a shape ends: grey falls from 1 to 0 within about 2 / SOFT pixels at 64 a side
+SOFT = 2.5  # how fast a shape ends: its grey falls from 0.9 to 0.1 within about 5 / SOFT pixels at 64 a side
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -53,6 +53,10 @@ class Part:
     beyond: tuple[Share, Share] = (1.0, 1.0)
     turn: Annotated[float, Field(ge=0)] = 0.25
     stretch: tuple[float, float] = (1.0, 1.0)
+
+    def __post_init__(self):
+        if not 0 < self.stretch[0] <= self.stretch[1]:
+            raise KpError(f"stretch is {list(self.stretch)}; give the least and the most, both above 0")
 
 
 @validated
@@ -82,8 +86,8 @@ def load_cardboard(path: Path, skeleton: Skeleton) -> Cardboard:
 class Figures:
     """Draws poses of a skeleton as cardboard figures, with random widths and light.
 
-    size: pixels a side of the images that are to be read. Drawings are larger by a black rim: as the images, the
-    figures are cut off at its inner edge. KpError if the figure names no bone of the skeleton.
+    size: pixels a side of the images that are to be read. Drawings are larger by a black rim. Figures are cut off
+    where the image ends, at the inner edge of the rim. KpError if the figure names no bone of the skeleton.
     """
 
     def __init__(self, skeleton: Skeleton, figure: Cardboard, size: int):
@@ -102,7 +106,11 @@ class Figures:
         self.of_limb = torch.tensor([int(b) in limbs for b in self.end])
         self.below = children(skeleton)
         turns = {edge[bone]: part.turn for part in figure.parts for bone in part.bones}
-        self.turn = [turns.get((root, limb[0]), Part.turn) for limb, root in skeleton.limbs]
+        roots = [(root, limb[0]) for limb, root in skeleton.limbs]
+        self.turn = [turns.get(bone, turns.get(bone[::-1], Part.turn)) for bone in roots]
+        self.stretched = [
+            (part.stretch, [edge[bone] for bone in part.bones]) for part in figure.parts if part.stretch != (1.0, 1.0)
+        ]
         axis = torch.linspace(-1, 1, self.size)
         y, x = torch.meshgrid(axis, axis, indexing="ij")
         self.grid = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)
@@ -161,14 +169,9 @@ class Figures:
                 shorter = 0.7 * uniform(1, 1)
                 folded = about(poses, limb[1:], limb[0], lambda p, f=shorter: p * f)
                 poses = torch.where(uniform(1, 1) < FOLDED, folded, poses)
-        for part in self.figure.parts:
-            low, high = part.stretch
-            if low == high == 1:
-                continue
+        for (low, high), bones in self.stretched:
             factor = low + (high - low) * uniform(1, 1)
-            for bone in part.bones:
-                a, b = bone.split("-")
-                a, b = self.skeleton.index(a), self.skeleton.index(b)
+            for a, b in bones:
                 shift = (poses[:, [b]] - poses[:, [a]]) * (factor - 1)
                 poses = poses.index_add(1, torch.tensor(self.below[b]), shift.expand(-1, len(self.below[b]), -1))
         poses = poses * (1 + STRETCH * (2 * uniform(1, 2) - 1))

@@ -48,10 +48,18 @@ def load_labels(folder: Path, skeleton: Skeleton, size: int) -> Labels:
     return Labels(grey.expand(-1, 3, -1, -1), points("keypoints"), points("tracked"), test)
 
 
-def errors(read: Float[Tensor, "n k 2"], labels: Labels, skeleton: Skeleton) -> dict[str, dict[str, float]]:
+@torch.no_grad()
+def mirrored_mean(net: nn.Module, images: Float[Tensor, "n c s s"], skeleton: Skeleton) -> Float[Tensor, "n k 2"]:
+    """What a network of images → keypoints reads: the mean of an image's reading and that of its mirror image."""
+    plain, mirrored = net(images), net(images.flip(3))[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
+    return (plain + mirrored) / 2
+
+
+def errors(read: Float[Tensor, "n k 2"], labels: Labels, skeleton: Skeleton) -> dict[str, dict[str, float | list]]:
     """Mean distance from the labels over the joints that people saw, % of the image side: of val and of test, of all
     joints and of each region of the skeleton; ``in_bodies``: of all joints, in % of the mean length of the body from
-    the skeleton's one normaliser joint to the other.
+    the skeleton's one normaliser joint to the other; ``by_frame``: a list, of all joints; ``scored``: the share of the
+    labelled joints for which something was read.
     """
     distance = joint_errors(read, labels.keypoints)
     ends = labels.keypoints[:, [skeleton.index(joint) for joint in skeleton.normaliser]]
@@ -63,6 +71,7 @@ def errors(read: Float[Tensor, "n k 2"], labels: Labels, skeleton: Skeleton) -> 
         for region, joints in skeleton.regions:
             found[split][region] = mine[:, [skeleton.index(joint) for joint in joints]].nanmean().item()
         found[split]["in_bodies"] = (100 * mine.nanmean() / body).item()
+        found[split]["scored"] = (mine.isfinite().sum() / labels.keypoints[some].isfinite().all(-1).sum()).item()
         found[split]["by_frame"] = [round(e, 3) for e in mine.nanmean(1).tolist()]
     return found
 

@@ -44,6 +44,7 @@ rule published:
         "results/published/sides/full_seed0.json",
         "results/published/steps12000/legibility.json",
         "results/published/outlines/done",
+        "results/published/flies/done",
         expand("results/published/faces_leakage/seed{seed}.json", seed=[0, 1]),
         "results/published/faces/student_black_seed0.json",
         "results/published/painter/people_seed0.json",
@@ -74,7 +75,7 @@ rule published_face_student:
     output: expand("results/published/faces/student_{place}_seed0.json", place=["black", "rooms"])
     shell:
         "python -m kp.research.scripts.student --teacher {FACE_WEIGHTS}/rendered_prior_steps1000_seed0.safetensors "
-        "--steps 1500 --out results/faces --weights runs/student/faces.safetensors"
+        "--steps 1500 --out results/published/faces --weights runs/student/faces.safetensors"
 
 
 rule published_painter:
@@ -96,8 +97,9 @@ rule published_prior:
 
 
 rule published_leakage:
+    input: expand("results/published/steps12000/{setting}_seed0.json", setting=["full", "skeleton_and_frame", "skeleton_alone"])
     output: "results/published/leakage/seed0.json"
-    shell: "python -m kp.research.scripts.leakage --out results/published/leakage"
+    shell: "python -m kp.research.scripts.leakage --weights runs/study/laptop/{PRECISION}/weights --out results/published/leakage"
 
 
 rule published_sides:
@@ -109,6 +111,11 @@ rule published_legibility:
     input: expand("results/published/steps12000/{setting}_seed0.json", setting=["full", "skeleton_alone", "no_frame", "frozen_regressor"])
     output: "results/published/steps12000/legibility.json"
     shell: "python -m kp.research.scripts.legible --out {output}"
+
+
+rule published_flies:
+    output: touch("results/published/flies/done")
+    shell: "python -m kp.research.scripts.flies --out results/published/flies"
 
 
 rule published_outlines:

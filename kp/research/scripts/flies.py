@@ -5,6 +5,7 @@ retrieval by outlines, a reader taught by cardboard figures, a student of that r
 film, a network taught by 35 labelled frames of the other fly, and SLEAP's network, which was taught by labels.
 """
 
+import hashlib
 import time
 from pathlib import Path
 
@@ -18,17 +19,22 @@ from kp.datasets.clips import load_clips, to_images
 from kp.datasets.priors import load_prior
 from kp.inference.predictor import Predictor
 from kp.own_video.cardboard import Figures, load_cardboard, read_frames, teach_reader
-from kp.provenance import command_line, write_record
-from kp.research.flies import Labels, errors, load_labels, train_on_labels
+from kp.provenance import command_line, data_checksum, write_record
+from kp.research.flies import Labels, errors, load_labels, mirrored_mean, train_on_labels
 from kp.research.outlines import retrieve
 from kp.skeletons import Skeleton, find_skeleton
 from kp.training.distil import train_student
 from kp.training.loop import train
+from kp.validation import check_names
 
 FLIES = {"first": "second", "second": "first"}  # fly → the other
 WAYS = ("mean_pose", "retrieval", "reader", "student", "labels_35", "sleap")
 RANDOM = ("reader", "student", "labels_35")  # ways that depend on the seed
 FIGURE = Path("data/flies/cardboard.json")
+
+
+def checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def flies(name: str, seed: int) -> Config:
@@ -41,8 +47,10 @@ def teach(config: Config, skeleton: Skeleton, steps: int, runs: Path) -> tuple[t
     """The reader of a fly's prior, and the figures that taught it."""
     figures = Figures(skeleton, load_cardboard(FIGURE, skeleton), config.data.size)
     rates = Optimizer(steps=steps, batch=16, lr=2e-3)
-    keep = runs / f"reader_{config.data.videos.name}_seed{config.seed}.pt"
-    return teach_reader(load_prior(config.data), figures, rates, config.seed, name="reader", keep=keep), figures
+    keep = runs / f"reader_{config.data.videos.name}_seed{config.seed}_{checksum(FIGURE)}.pt"
+    reader = teach_reader(load_prior(config.data), figures, rates, config.seed, name="reader", keep=keep)
+    keep.unlink(missing_ok=True)
+    return reader, figures
 
 
 def student(config: Config, skeleton: Skeleton, steps: int, lessons: int, runs: Path) -> Predictor:
@@ -75,8 +83,7 @@ def find(
     if way == "labels_35":
         other = load_labels(Path("data/flies") / FLIES[name], skeleton, config.data.size)
         net = train_on_labels(other, 35, skeleton, Optimizer(steps=steps, batch=16, lr=2e-3), seed)
-        with torch.no_grad():
-            return net(labels.images[:, :1])
+        return mirrored_mean(net, labels.images[:, :1], skeleton)
     return labels.tracked
 
 
@@ -100,6 +107,8 @@ def main(
         runs: Where to keep what is trained.
         out: Folder for the records.
     """
+    check_names(ways, WAYS, "way")
+    check_names(names, list(FLIES), "fly")
     skeleton = find_skeleton("data/flies/fly.json")
     runs.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -110,7 +119,9 @@ def main(
                 continue
             started = time.perf_counter()
             found = errors(find(way, name, seed, labels, skeleton, steps, lessons, runs), labels, skeleton)
-            about = {"way": way, "fly": name, "seed": seed, "steps": steps, "command": command_line()}
+            about = {"way": way, "fly": name, "seed": seed, "command": command_line(), "figure": checksum(FIGURE)}
+            about |= {"steps": steps, "lessons": lessons if way == "student" else 0} if way in RANDOM else {}
+            about |= {"data_checksum": data_checksum(Path("data/flies") / name)}
             write_record(path, about | {"seconds": round(time.perf_counter() - started)} | found)
             print(f"{way}, {name} fly, seed {seed}: val {found['val']['all']:.2f}, test {found['test']['all']:.2f} %")
 

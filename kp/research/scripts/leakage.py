@@ -215,6 +215,9 @@ def main(
             print(f"{path}: done already")
             continue
         predictors = {v: load(find_weights(weights, name, steps, seed)) for v, name in variants.items()}
+        for predictor in predictors.values():
+            if (trained := predictor.model.config.optimizer.steps) != steps:
+                raise KpError(f"{weights}: holds models of {trained} steps, not of {steps}; give --steps {trained}")
         if seed == seeds[0]:
             draw_logs(out, material, {find_ablation(v)[0]: p for v, p in predictors.items()})
             if path.exists():

@@ -1,7 +1,7 @@
 """What a drawing tells of left and right: ``python -m kp.research.scripts.sides``.
 
-η reads perfect drawings of test people. Nothing else is trained: what η cannot read off a perfect drawing, no Φ can put
-right. Three settings have cameras all around; beside them stands the usual one.
+η reads perfect drawings of test people. Nothing else is trained: what η cannot read off a perfect drawing, a Φ that
+draws perfectly cannot tell it. Three settings have cameras all around; beside them stands the usual one.
 """
 
 import json
@@ -52,7 +52,7 @@ def main(seeds: tuple[int, ...] = (0, 1, 2), steps: int = 2000, out: Path = Path
         if path.exists():
             continue
         name, change = find_ablation(setting)
-        config = change(study().but(seed=seed, **{"optimizer.pretrain_steps": steps}))
+        config = change(study().but(seed=seed, **{"optimizer.pretrain_steps": steps, "optimizer.steps": 0}))
         about = {"setting": setting, "description": name, "seed": seed, "command": command_line()}
         about |= {"data_checksum": data_checksum(config.data.videos), "config": json.loads(to_json(config))}
         write_record(path, about | sides(config))

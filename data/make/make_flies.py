@@ -2,9 +2,9 @@
 
 bash data/make/fetch.sh && python data/make/make_flies.py
 
-The film, people's labels and tracked poses lie in the wheel sleap 1.3.1 (its licence: data/flies/LICENSE). For each fly: clips of the fly
-alone, upright on black; poses of the *other* fly, as SLEAP's network tracked them, for the prior; and the frames that
-people labelled, for measuring.
+The film, people's labels and tracked poses lie in the wheel sleap 1.3.1 (its licence: data/flies/LICENSE). For each
+fly: clips of the fly alone, upright on black; poses of the *other* fly, as SLEAP's network tracked them, for the prior;
+and the frames that people labelled, for measuring.
 """
 
 import json

@@ -151,14 +151,18 @@ class UNetRegressor(nn.Module):
         self.up = nn.ModuleList([block(12 * w, 4 * w, 3, 1, norm), block(6 * w, 4 * w, 3, 1, norm)])
         self.maps = nn.Conv2d(4 * w, joints, 1)
 
-    def forward(self, skeleton: Float[Tensor, "b c s s"]) -> Float[Tensor, "b k 2"]:
+    def scores(self, skeleton: Float[Tensor, "b c s s"]) -> Float[Tensor, "b k h w"]:
+        """The map of each joint, before the softmax: how much speaks for each cell."""
         x, taps = skeleton, []
         for stage in self.down:
             x = stage(x)
             taps.append(x)
         for step, tap in zip(self.up, (taps[2], taps[1]), strict=True):
             x = step(torch.cat([upsample(x)[..., : tap.shape[2], : tap.shape[3]], tap], 1))
-        return joint_soft_argmax(self.maps(x))
+        return self.maps(x)
+
+    def forward(self, skeleton: Float[Tensor, "b c s s"]) -> Float[Tensor, "b k 2"]:
+        return joint_soft_argmax(self.scores(skeleton))
 
 
 class Decoder(nn.Module):

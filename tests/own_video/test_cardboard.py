@@ -1,4 +1,5 @@
 import json
+import math
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from kp.own_video.cardboard import (
     about,
     children,
     load_cardboard,
+    map_loss,
     read_frames,
     spoil,
     teach_reader,
@@ -147,3 +149,20 @@ def test_no_file_and_nothing_to_draw(tmp_path):
         load_cardboard(tmp_path / "none.json", STICK)
     with pytest.raises(KpError, match="draws no bone of the skeleton 'stick'; give some a width"):
         Figures(STICK, Cardboard((Part(("top-middle",), (0, 0, 0), (1.0, 1.0)),)), 32)
+
+
+def test_map_loss_is_least_for_the_right_map():
+    points = torch.tensor([[[0.0, -0.5]]])
+    axis = torch.linspace(-1, 1, 17)
+    right = -(((axis[None, :] - 0.0) * 8 / 0.7) ** 2 + ((axis[:, None] + 0.5) * 8 / 0.7) ** 2) / 2
+    entropy = map_loss(right[None, None], points).item()
+    assert entropy < map_loss(right.T[None, None], points).item() - 1
+    assert entropy < map_loss(0.5 * right[None, None], points).item()
+    assert map_loss(torch.zeros(1, 1, 17, 17), points).item() == pytest.approx(math.log(17 * 17), abs=1e-4)
+    scores = right[None, None].double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: map_loss(s, points.double()), (scores,))
+
+
+def test_stretch_is_checked():
+    with pytest.raises(KpError, match=r"stretch is \[2.0, 1.0\]; give the least and the most, both above 0"):
+        Part(("top-middle",), (0.1, 0.1, 0.1), (1.0, 1.0), stretch=(2.0, 1.0))

@@ -1,14 +1,16 @@
 """Real flies against labels that people made: ``python -m kp.research.scripts.flies``.
 
-One record for each fly, way of finding the joints, and seed; what has a record is skipped. Ways: the prior's mean pose,
-retrieval by outlines, a reader taught by cardboard figures, a student of that reader, which is taught by the fly's own
-film, a network taught by 35 labelled frames of the other fly, and SLEAP's network, which was taught by labels.
+One record for each fly, way of finding the joints, and seed, and beside it what was found in each labelled frame; what
+has a record is skipped. Ways: the prior's mean pose, retrieval by outlines, a reader taught by cardboard figures, a
+student of that reader, which is taught by the fly's own film, a network taught by 35 labelled frames of the other fly,
+and SLEAP's network, which was taught by labels.
 """
 
 import hashlib
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 import tyro
 from torch import Tensor
@@ -46,7 +48,7 @@ def flies(name: str, seed: int) -> Config:
 def teach(config: Config, skeleton: Skeleton, steps: int, runs: Path) -> tuple[torch.nn.Module, Figures]:
     """The reader of a fly's prior, and the figures that taught it."""
     figures = Figures(skeleton, load_cardboard(FIGURE, skeleton), config.data.size)
-    rates = Optimizer(steps=steps, batch=16, lr=2e-3)
+    rates = Optimizer(steps=steps, batch=16, lr=4e-3)
     keep = runs / f"reader_{config.data.videos.name}_seed{config.seed}_{checksum(FIGURE)}.pt"
     reader = teach_reader(load_prior(config.data), figures, rates, config.seed, name="reader", keep=keep)
     keep.unlink(missing_ok=True)
@@ -118,11 +120,13 @@ def main(
             if path.exists():
                 continue
             started = time.perf_counter()
-            found = errors(find(way, name, seed, labels, skeleton, steps, lessons, runs), labels, skeleton)
+            points = find(way, name, seed, labels, skeleton, steps, lessons, runs)
+            found = errors(points, labels, skeleton)
             about = {"way": way, "fly": name, "seed": seed, "command": command_line(), "figure": checksum(FIGURE)}
             about |= {"steps": steps, "lessons": lessons if way == "student" else 0} if way in RANDOM else {}
             about |= {"data_checksum": data_checksum(Path("data/flies") / name)}
             write_record(path, about | {"seconds": round(time.perf_counter() - started)} | found)
+            np.savez_compressed(path.with_suffix(".npz"), keypoints=points.numpy().astype(np.float16))
             print(f"{way}, {name} fly, seed {seed}: val {found['val']['all']:.2f}, test {found['test']['all']:.2f} %")
 
 

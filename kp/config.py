@@ -301,10 +301,6 @@ DATASETS = {
         {"videos": Path("data/faces"), "prior": "photographs", "skeleton": "face", "move": True},
         {"sigma": 0.15},
     ),
-    "flies": (
-        {"videos": Path("data/flies/first"), "prior": "other", "skeleton": "data/flies/fly.json", "move": True},
-        {"sigma": 0.15},
-    ),
 }
 """What a shipped set changes in a configuration's data and network."""
 

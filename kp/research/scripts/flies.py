@@ -16,7 +16,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from kp.config import Config, Optimizer, laptop, of_dataset
+from kp.config import Config, Data, Optimizer, laptop
 from kp.datasets.clips import load_clips, to_images
 from kp.datasets.priors import load_prior
 from kp.inference.predictor import Predictor
@@ -41,8 +41,8 @@ def checksum(path: Path) -> str:
 
 def flies(name: str, seed: int) -> Config:
     """``laptop`` for a fly: its film, the other fly's poses."""
-    config = of_dataset(laptop(), "flies", Path("data/flies") / name)
-    return config.but(seed=seed, **{"optimizer.pretrain_steps": 3000, "data.augment": True})
+    data = Data(Path("data/flies") / name, "other", skeleton="data/flies/fly.json", augment=True, move=True)
+    return laptop().but(seed=seed, data=data, **{"network.sigma": 0.15, "optimizer.pretrain_steps": 3000})
 
 
 def teach(config: Config, skeleton: Skeleton, steps: int, runs: Path) -> tuple[torch.nn.Module, Figures]:

@@ -140,10 +140,10 @@ rule leak:
 
 rule evidence:
     """Tables and figures of the published records: seconds, nothing is trained."""
-    input: "book/evidence.ipynb", sorted(str(p) for p in Path("data/runs").rglob("*.json")), MODELS
+    input: "book/evidence.ipynb", sorted(str(p) for p in Path("data/runs").rglob("*.json")), sorted(str(p) for p in Path("data/flies").rglob("*.npz")), "data/flies/cardboard.json", MODELS
     output: f"{RESULTS}/evidence.ipynb", f"{RESULTS}/evidence/numbers.json"
-    params: code=code("research", "evaluation", "course")
-    shell: f"{PAPERMILL} book/evidence.ipynb {RESULTS}/evidence.ipynb -p records {HERE}/data/runs -p videos {HERE}/data/faces -p out {HERE}/{RESULTS}/evidence"
+    params: code=code("research", "evaluation", "course", "own_video")
+    shell: f"{PAPERMILL} book/evidence.ipynb {RESULTS}/evidence.ipynb -p records {HERE}/data/runs -p videos {HERE}/data/faces -p flies {HERE}/data/flies -p out {HERE}/{RESULTS}/evidence"
 
 
 rule own_video:

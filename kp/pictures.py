@@ -45,7 +45,7 @@ class Frame:
 @dataclass(frozen=True)
 class Header:
     """What a file says of itself: ``count`` of stored frames, None if it does not say; ``size`` (width, height) as
-    shown; ``rate``, frames a second; ``stretch``: shown pixels a stored pixel, across and down, 1 where pixels are
+    shown; ``rate``, frames a second; ``stretch``: shown pixels per stored pixel, across and down, 1 where pixels are
     square.
     """
 

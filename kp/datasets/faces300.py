@@ -123,7 +123,7 @@ def find_annotations(root: Path, second_half: bool) -> dict[Path, list[Path]]:
         files = sorted((p for p in (folder / "annot").glob("*.pts") if p.stem.isdigit()), key=lambda p: int(p.stem))
         if len(files) < 2:
             raise KpError(
-                f"{folder / 'annot'}: has {len(files)} .pts files; expected one a frame: unpack the set again"
+                f"{folder / 'annot'}: has {len(files)} .pts files; expected one per frame: unpack the set again"
             )
         half = len(files) // 2
         annotations[folder] = files[half:] if second_half else files[:half]

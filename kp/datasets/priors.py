@@ -20,7 +20,7 @@ FEW = 20  # poses: too few to set some aside
 
 @dataclass(frozen=True)
 class Poses:
-    """``keypoints`` (n, k, 2) in [-1, 1]; ``sources``: a motion-source label a pose."""
+    """``keypoints`` (n, k, 2) in [-1, 1]; ``sources``: a motion-source label per pose."""
 
     keypoints: Float[Tensor, "n k 2"]
     sources: list[str]
@@ -93,7 +93,7 @@ def load_poses(path: Path, skeleton: Skeleton, size: int) -> Poses:
     if pixels.abs().max() > FAR or (pixels == pixels[:, :1]).all():
         raise KpError(f"{path}: holds poses beyond {FAR:,} pixels, or all joints in one point; make it again")
     if len(data["source"]) != len(pixels):
-        raise KpError(f"{path}: {len(pixels)} poses but {len(data['source'])} source labels; give one a pose")
+        raise KpError(f"{path}: {len(pixels)} poses but {len(data['source'])} source labels; give one per pose")
     return Poses(
         from_pixels(resize_pixels(pixels, int(frame_size.item()), size), size), [str(s) for s in data["source"]]
     )

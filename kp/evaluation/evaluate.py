@@ -112,7 +112,8 @@ def _predict_clips(predictor: Predictor, clips: Clips, progress: bool = True) ->
 
 
 def activities(predictor: Predictor, split: str = "test") -> dict[str, dict[str, float]]:
-    """Simplified Human3.6M's table: errors an activity and their mean (see :func:`kp.evaluation.truth.activity_table`).
+    """Simplified Human3.6M's table: errors per activity and their mean, as
+    :func:`kp.evaluation.truth.activity_table` has them.
 
     Predicts clip by clip, since the test images as floats would fill the memory.
     """

@@ -1,7 +1,7 @@
 """How sure is a mean over clips? Intervals that know who and what the clips show.
 
 The test clips are not 80 independent draws: 16 people go through the same 5 stretches of motion, and the trained
-models, one a seed, see all of them. A mean over such a table can be off because these people are hard, because these
+models, one per seed, see all of them. A mean over such a table can be off because these people are hard, because these
 stretches are, or because these seeds were lucky; more clips of the same people in the same stretches would not help.
 """
 

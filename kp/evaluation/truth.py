@@ -81,7 +81,7 @@ def activity_table(
     sources: list[str],
     skeleton: Skeleton,
 ) -> dict[str, dict[str, float]]:
-    """Errors over all joints, % of the image size: a row an activity, then "mean", the mean of the six rows.
+    """Errors over all joints, % of the image size: a row per activity, then "mean", the mean of the six rows.
 
     A row holds ``raw``, ``flip_minimum`` (left and right of the whole pose as the truth prefers) and ``label_free``
     (as the reference η₀(β(p)) prefers). An activity's number is the mean over all frames of its clips, as

@@ -64,7 +64,7 @@ def read_coco(path: Path) -> PoseFile:
 
 
 def _scores(annotations: list[dict], values: np.ndarray) -> np.ndarray | None:
-    """Scores of joints: an extra field, the third number where it is no visibility (0, 1 or 2), or one a pose."""
+    """Scores of joints: an extra field, the third number where it is no visibility (0, 1 or 2), or one per pose."""
     fields = [a.get("keypoint_scores", a.get("keypoints_scores")) for a in annotations]
     if any(field is not None for field in fields):
         none = [np.nan] * values.shape[1]

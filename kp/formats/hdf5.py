@@ -58,8 +58,8 @@ def _plain(attribute):
 
 
 def read_table(path: Path) -> tuple[list[dict[str, str]], Float[np.ndarray, "n c"], list[list[str]]]:
-    """(what each column is: {"scorer": …, "bodyparts": …, "coords": …}, the values, a row a frame, and what names each
-    row: for labels the parts of a picture's path, else nothing) of the only table in a file.
+    """(what each column is: {"scorer": …, "bodyparts": …, "coords": …}, the values, a row per frame, and what names
+    each row: for labels the parts of a picture's path, else nothing) of the only table in a file.
 
     Both of pandas' layouts, "table" and "fixed". KpError if there is not one table of numbers with one kind of column;
     ValueError, OSError or KeyError from damaged files.

@@ -80,7 +80,7 @@ class Track:
 
 
 def write_csv(track: Track, path: Path) -> None:
-    """One line a joint and frame: ``frame,joint,x,y,confidence,time,seen``; frames count from 0, ``time`` is in
+    """One line per joint and frame: ``frame,joint,x,y,confidence,time,seen``; frames count from 0, ``time`` is in
     seconds, ``seen`` is 0 where the subject was not found.
     """
     with atomic_write(path) as part, open(part, "w", newline="") as file:
@@ -111,7 +111,7 @@ def _columns(track: Track) -> tuple[list[tuple[str, str]], Float[np.ndarray, "t 
 
 
 def write_deeplabcut_csv(track: Track, path: Path) -> None:
-    """DeepLabCut's table: three header lines (scorer, bodyparts, coords), then a line a frame."""
+    """DeepLabCut's table: three header lines (scorer, bodyparts, coords), then a line per frame."""
     columns, values = _columns(track)
     with atomic_write(path) as part, open(part, "w", newline="") as file:
         writer = csv.writer(file)

@@ -62,7 +62,7 @@ def _with_ending(path: Path, others: list[Path]) -> Path:
 
 
 def summary(tracks: dict[Path, Track]) -> list[str]:
-    """A table, a line a film: frames, in how many the subject was seen, the longest gap, mean confidence, and whether
+    """A table, a line per film: frames, in how many the subject was seen, the longest gap, mean confidence, and whether
     that looks usable.
     """
     rows = [("film", "frames", "seen in", "longest gap", "confidence", "")]

@@ -68,7 +68,7 @@ def side_around(boxes: Float[np.ndarray, "t 4"], margin: float = MARGIN) -> int:
 
 
 def around(boxes: Float[np.ndarray, "t 4"], margin: float = MARGIN) -> Squares:
-    """Squares around boxes (left, top, width, height in pixels), one a frame.
+    """Squares around boxes (left, top, width, height in pixels), one per frame.
 
     All have one side (:func:`side_around`); they follow the boxes' centres, averaged over fifteen frames. Boxes that
     differ from those of the frames around them for up to three frames do not count.
@@ -92,8 +92,8 @@ def _median(values: Float[np.ndarray, " t"], width: int) -> Float[np.ndarray, " 
 
 @dataclass(frozen=True)
 class BoxTrack:
-    """Where the subject of a film is: ``boxes`` (left, top, width, height) in pixels, one a frame, and in which frames
-    it was ``seen``; in the others the box is that of the frame before. ``second``: share of the frames in which
+    """Where the subject of a film is: ``boxes`` (left, top, width, height) in pixels, one per frame, and in which
+    frames it was ``seen``; in the others the box is that of the frame before. ``second``: share of the frames in which
     something else moved that was nearly as large.
     """
 
@@ -146,7 +146,7 @@ def read_boxes(path: Path, count: int) -> BoxTrack:
         if "seen" in places and not _is_true(rows, row.cells[places["seen"]], row.line):
             unseen.add(int(number))
     if not boxes:
-        raise KpError(f"{path}: holds no box; expected a line a frame: {', '.join(COLUMNS)}")
+        raise KpError(f"{path}: holds no box; expected a line per frame: {', '.join(COLUMNS)}")
     known = sorted(boxes)
     values = np.array([boxes[frame] for frame in known])
     whole = np.stack([np.interp(np.arange(count), known, column) for column in values.T], 1)

@@ -22,7 +22,7 @@ class View:
     """A film (or picture) and the squares of it that a model sees, both in pixels as a player shows them.
 
     ``count``: its frames, as its header has it; ``size`` (width, height); ``rate``, frames a second; ``stretch``: shown
-    pixels a stored pixel, across and down; ``masks``: a file that is white where the subject is, or None.
+    pixels per stored pixel, across and down; ``masks``: a file that is white where the subject is, or None.
     """
 
     path: Path
@@ -97,7 +97,7 @@ def look(
 def locate(
     path: Path, header: Header, crop: str = "", boxes: Path | None = None, progress: bool = True
 ) -> BoxTrack | None:
-    """Boxes in pixels as shown, one a frame: a box track's, or what moves (crop "subject").
+    """Boxes in pixels as shown, one per frame: a box track's, or what moves (crop "subject").
 
     None means whole frames (square ones, or crop "frame"). KpError for frames that are not square if nothing says where
     to look.

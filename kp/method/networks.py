@@ -121,7 +121,7 @@ def joint_soft_argmax(maps: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k 2"]:
 class Regressor(nn.Module):
     """η: skeleton image y → keypoints p, (b, channels, s, s) → (b, k, 2) in [-1, 1]. The official network.
 
-    The plain trunk with InstanceNorm, one s/8 × s/8 map a joint, and the marginal soft-argmax.
+    The plain trunk with InstanceNorm, one s/8 × s/8 map per joint, and the marginal soft-argmax.
     1,181,184 parameters at width 32 and k = 32.
     """
 
@@ -205,7 +205,7 @@ def patch_discriminator(width: int, channels: int = 1, halvings: int = 3) -> nn.
 
 
 class Discriminator(nn.Module):
-    """D: skeleton image (b, channels, s, s) → one map of patch scores a scale (image size 1, 1/2, 1/4, … of s).
+    """D: skeleton image (b, channels, s, s) → one map of patch scores per scale (image size 1, 1/2, 1/4, … of s).
 
     Independent copies, 2,762,689 parameters each at width 64. Needs s ≥ 32 · 2^(scales−1).
     """

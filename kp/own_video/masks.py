@@ -80,7 +80,7 @@ def _fit(
     device: str,
     keep: Path | None,
 ) -> Encoder:
-    """A fresh network that learns one binary picture a frame, from batches of 16 frames."""
+    """A fresh network that learns one binary picture per frame, from batches of 16 frames."""
 
     def loss(net, generator):
         clip = torch.randint(len(clips), (16,), generator=generator).tolist()

@@ -256,7 +256,7 @@ def test_every_that_leaves_no_clip(videos, every, complaint):
 def test_video_with_one_annotation(videos):
     for path in sorted((videos / "001" / "annot").iterdir())[1:]:
         path.unlink()
-    with raises(f"{videos / '001' / 'annot'}: has 1 .pts files; expected one a frame: unpack the set again"):
+    with raises(f"{videos / '001' / 'annot'}: has 1 .pts files; expected one per frame: unpack the set again"):
         load_300vw_poses(videos, 16, progress=False)
 
 

@@ -101,7 +101,7 @@ def test_boxes_between_lines_are_interpolated(tmp_path):
             "frame,x,y,width,height\n1,1,1,1,1\n1,1,1,1,1\n",
             "line 3: frame 1 is given twice, or is none of the video's 3; frames count from 0",
         ),
-        ("frame,x,y,width,height\n", "holds no box; expected a line a frame: frame, x, y, width, height"),
+        ("frame,x,y,width,height\n", "holds no box; expected a line per frame: frame, x, y, width, height"),
     ],
 )
 def test_what_is_wrong_in_a_box_track(tmp_path, text, message):

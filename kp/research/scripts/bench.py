@@ -137,7 +137,7 @@ def official() -> list[dict]:
 
 
 def by_edge(keypoints: Tensor, edges: list[tuple[int, int]], size: int, sigma: float = 0.2) -> Tensor:
-    """β as one would first write it: a picture an edge, then the brightest."""
+    """β as one would first write it: a picture per edge, then the brightest."""
     line = torch.linspace(-1, 1, size)
     grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)
     pictures = []

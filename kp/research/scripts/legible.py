@@ -22,7 +22,7 @@ def main(
     seed: int = 0,
     out: Path = Path("data/runs/steps12000/legibility.json"),
 ) -> None:
-    """Measure every snapshot of one run a setting.
+    """Measure every snapshot of one run per setting.
 
     Args:
         settings: Settings of the study.

@@ -84,7 +84,7 @@ def load_cardboard(path: Path, skeleton: Skeleton) -> Cardboard:
     return figure
 
 
-class Figures:
+class CardboardRenderer:
     """Draws poses of a skeleton as cardboard figures, with random widths and light.
 
     size: pixels a side of the images that are to be read. Drawings are larger by a black rim. Figures are cut off
@@ -241,7 +241,7 @@ def map_loss(scores: Float[Tensor, "b k h w"], points: Float[Tensor, "b k 2"]) -
 
 def teach_reader(
     poses: Poses,
-    figures: Figures,
+    renderer: CardboardRenderer,
     rates: Optimizer,
     seed: int,
     width: int = 16,
@@ -256,25 +256,27 @@ def teach_reader(
     """
 
     def loss(net: nn.Module, generator: torch.Generator) -> Tensor:
-        pose = figures.vary(poses.sample(rates.batch, generator), generator) * figures.inside
-        drawn = spoil(figures.draw(pose, generator), generator) * figures.window
+        pose = renderer.vary(poses.sample(rates.batch, generator), generator) * renderer.inside
+        drawn = spoil(renderer.draw(pose, generator), generator) * renderer.window
         scores = net.scores(drawn * 2 - 1)
         return F.mse_loss(joint_soft_argmax(scores), pose) + MAPS * map_loss(scores, pose)
 
     def make() -> nn.Module:
-        return UNetRegressor(len(figures.skeleton), width, 1)
+        return UNetRegressor(len(renderer.skeleton), width, 1)
 
     return teach_fresh(make, loss, rates, seed, name, keep=keep)
 
 
 @torch.no_grad()
-def read_frames(reader: nn.Module, images: Float[Tensor, "n 3 s s"], figures: Figures) -> Float[Tensor, "n k 2"]:
+def read_frames(
+    reader: nn.Module, images: Float[Tensor, "n 3 s s"], renderer: CardboardRenderer
+) -> Float[Tensor, "n k 2"]:
     """Keypoints (x, y) in [-1, 1] that a reader finds in images in [-1, 1] on black, some of them just outside: the
     mean of the readings of the image's brightness and of its mirror image, where the skeleton has sides.
     """
-    grey = F.pad(images.mean(1, keepdim=True), 4 * [figures.rim], value=-1.0)
+    grey = F.pad(images.mean(1, keepdim=True), 4 * [renderer.rim], value=-1.0)
     found = torch.cat([reader(x) for x in grey.split(64)])
-    if figures.skeleton.mirror_pairs:
+    if renderer.skeleton.mirror_pairs:
         mirrored = torch.cat([reader(x.flip(3)) for x in grey.split(64)])
-        found = (found + mirrored[:, figures.skeleton.flip] * torch.tensor([-1.0, 1.0])) / 2
-    return found / figures.inside
+        found = (found + mirrored[:, renderer.skeleton.flip] * torch.tensor([-1.0, 1.0])) / 2
+    return found / renderer.inside

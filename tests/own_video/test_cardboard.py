@@ -10,7 +10,7 @@ from kp.datasets.priors import Poses
 from kp.errors import KpError
 from kp.own_video.cardboard import (
     Cardboard,
-    Figures,
+    CardboardRenderer,
     Part,
     about,
     children,
@@ -39,43 +39,43 @@ def generator():
 
 
 def test_a_part_is_bright_on_its_bone_and_dark_away_from_it():
-    figures = Figures(STICK, Cardboard((WIDE,)), 64)
-    drawn = figures.draw(POSE * figures.inside, generator())[0, 0]
-    column, top, middle = figures.size // 2, 8 + figures.rim, 24 + figures.rim
+    renderer = CardboardRenderer(STICK, Cardboard((WIDE,)), 64)
+    drawn = renderer.draw(POSE * renderer.inside, generator())[0, 0]
+    column, top, middle = renderer.size // 2, 8 + renderer.rim, 24 + renderer.rim
     assert drawn.shape == (72, 72) and drawn.min() >= 0 and drawn.max() <= 1
     assert drawn[middle, column] > 0.6 and drawn[top - 6, column] < 0.05 and drawn[middle, 8] < 0.01
 
 
 def test_widths_are_shares_of_the_image_side():
-    figures = Figures(STICK, Cardboard((WIDE,)), 64)
+    renderer = CardboardRenderer(STICK, Cardboard((WIDE,)), 64)
     drawn = torch.stack(
-        [figures.draw(POSE * figures.inside, torch.Generator().manual_seed(s))[0, 0] for s in range(40)]
+        [renderer.draw(POSE * renderer.inside, torch.Generator().manual_seed(s))[0, 0] for s in range(40)]
     )
-    row = drawn[:, 24 + figures.rim]
+    row = drawn[:, 24 + renderer.rim]
     seen = (row > 0.5 * row.amax(1, keepdim=True)).sum(1).float().mean().item()
     assert seen == pytest.approx(0.2 * 64, abs=1.2)
 
 
 def test_arms_are_greyer_than_the_trunk():
-    figures = Figures(STICK, BOTH, 64)
-    drawn = torch.cat([figures.draw(POSE * figures.inside, torch.Generator().manual_seed(s)) for s in range(20)]).mean(
-        0
-    )[0]
-    x, y = ((POSE[0, 2] * 0.5 * figures.inside + 1) / 2 * (figures.size - 1)).round().int().tolist()
-    assert 0.3 < drawn[y, x] < 0.65 and drawn[20 + figures.rim, 36] > 0.85
+    renderer = CardboardRenderer(STICK, BOTH, 64)
+    drawn = torch.cat(
+        [renderer.draw(POSE * renderer.inside, torch.Generator().manual_seed(s)) for s in range(20)]
+    ).mean(0)[0]
+    x, y = ((POSE[0, 2] * 0.5 * renderer.inside + 1) / 2 * (renderer.size - 1)).round().int().tolist()
+    assert 0.3 < drawn[y, x] < 0.65 and drawn[20 + renderer.rim, 36] > 0.85
 
 
 def test_what_a_part_does_not_reach():
     short = Part(("top-middle",), (0.2, 0.2, 0.2), (1.0, 1.0), beyond=(0.0, 0.0))
-    figures = Figures(STICK, Cardboard((short,)), 64)
-    drawn = figures.draw(POSE * figures.inside, generator())[0, 0]
-    below = round((0.12 * figures.inside + 1) / 2 * (figures.size - 1))
-    assert drawn[below, figures.size // 2] < 0.05  # a rounded end would reach 6 pixels further
+    renderer = CardboardRenderer(STICK, Cardboard((short,)), 64)
+    drawn = renderer.draw(POSE * renderer.inside, generator())[0, 0]
+    below = round((0.12 * renderer.inside + 1) / 2 * (renderer.size - 1))
+    assert drawn[below, renderer.size // 2] < 0.05  # a rounded end would reach 6 pixels further
 
 
 def test_varied_poses_keep_the_trunk_whole_and_differ():
-    figures = Figures(STICK, BOTH, 64)
-    varied = figures.vary(POSE.expand(200, -1, -1), generator())
+    renderer = CardboardRenderer(STICK, BOTH, 64)
+    varied = renderer.vary(POSE.expand(200, -1, -1), generator())
     trunk = (varied[:, 1] - varied[:, 0]).norm(dim=-1)
     assert varied.shape == (200, 4, 2) and trunk.min() > 0.5 * 0.7 and trunk.max() < 0.5 * 1.36
     assert varied.std(0).min() > 0.02
@@ -85,9 +85,10 @@ def test_varied_poses_keep_the_trunk_whole_and_differ():
 
 def test_stretching_a_bone_moves_all_that_hangs_on_it():
     stretched = Part(("top-middle",), (0.2, 0.2, 0.2), (1.0, 1.0), stretch=(2.0, 2.0))
-    figures = Figures(STICK, Cardboard((stretched,)), 64)
+    renderer = CardboardRenderer(STICK, Cardboard((stretched,)), 64)
     plain, longer = (
-        Figures(STICK, c, 64).vary(POSE.expand(50, -1, -1), generator()) for c in (Cardboard((WIDE,)), figures.figure)
+        CardboardRenderer(STICK, c, 64).vary(POSE.expand(50, -1, -1), generator())
+        for c in (Cardboard((WIDE,)), renderer.figure)
     )
     ratio = (longer[:, 1] - longer[:, 0]).norm(dim=-1) / (plain[:, 1] - plain[:, 0]).norm(dim=-1)
     assert ratio.mean().item() == pytest.approx(2, abs=0.15)
@@ -108,13 +109,13 @@ def test_spoilt_drawings_stay_pictures_and_differ():
 
 
 def test_a_reader_learns_a_pose_and_reads_images():
-    figures = Figures(STICK, BOTH, 32)
-    reader = teach_reader(Poses(POSE, ["one"]), figures, Optimizer(steps=60, batch=8, lr=3e-3), seed=0, width=8)
-    drawn = figures.draw(POSE.expand(4, -1, -1) * figures.inside, generator()) * 2 - 1
-    images = torch.nn.functional.pad(drawn, 4 * [-figures.rim])
-    found = read_frames(reader, images.expand(-1, 3, -1, -1), figures)
+    renderer = CardboardRenderer(STICK, BOTH, 32)
+    reader = teach_reader(Poses(POSE, ["one"]), renderer, Optimizer(steps=60, batch=8, lr=3e-3), seed=0, width=8)
+    drawn = renderer.draw(POSE.expand(4, -1, -1) * renderer.inside, generator()) * 2 - 1
+    images = torch.nn.functional.pad(drawn, 4 * [-renderer.rim])
+    found = read_frames(reader, images.expand(-1, 3, -1, -1), renderer)
     assert found.shape == (4, 4, 2) and (found - POSE).norm(dim=-1).mean() < 0.25
-    again = teach_reader(Poses(POSE, ["one"]), figures, Optimizer(steps=60, batch=8, lr=3e-3), seed=0, width=8)
+    again = teach_reader(Poses(POSE, ["one"]), renderer, Optimizer(steps=60, batch=8, lr=3e-3), seed=0, width=8)
     assert all(
         torch.equal(a, b) for a, b in zip(reader.state_dict().values(), again.state_dict().values(), strict=True)
     )
@@ -148,7 +149,7 @@ def test_no_file_and_nothing_to_draw(tmp_path):
     with pytest.raises(KpError, match=r"no such file; data/flies/cardboard\.json shows what it looks like"):
         load_cardboard(tmp_path / "none.json", STICK)
     with pytest.raises(KpError, match="draws no bone of the skeleton 'stick'; give some a width"):
-        Figures(STICK, Cardboard((Part(("top-middle",), (0, 0, 0), (1.0, 1.0)),)), 32)
+        CardboardRenderer(STICK, Cardboard((Part(("top-middle",), (0, 0, 0), (1.0, 1.0)),)), 32)
 
 
 def test_map_loss_is_least_for_the_right_map():

@@ -20,7 +20,7 @@ from kp.config import Config, Data, Optimizer, laptop
 from kp.datasets.clips import load_clips, to_images
 from kp.datasets.priors import load_prior
 from kp.inference.predictor import Predictor
-from kp.own_video.cardboard import Figures, load_cardboard, read_frames, teach_reader
+from kp.own_video.cardboard import CardboardRenderer, load_cardboard, read_frames, teach_reader
 from kp.provenance import command_line, data_checksum, write_record
 from kp.research.flies import Labels, errors, load_labels, mirrored_mean, train_on_labels
 from kp.research.outlines import retrieve
@@ -45,23 +45,23 @@ def flies(name: str, seed: int) -> Config:
     return laptop().but(seed=seed, data=data, **{"network.sigma": 0.15, "optimizer.pretrain_steps": 3000})
 
 
-def teach(config: Config, skeleton: Skeleton, steps: int, runs: Path) -> tuple[torch.nn.Module, Figures]:
-    """The reader of a fly's prior, and the figures that taught it."""
-    figures = Figures(skeleton, load_cardboard(FIGURE, skeleton), config.data.size)
+def teach(config: Config, skeleton: Skeleton, steps: int, runs: Path) -> tuple[torch.nn.Module, CardboardRenderer]:
+    """The reader of a fly's prior, and the renderer of the figures that taught it."""
+    renderer = CardboardRenderer(skeleton, load_cardboard(FIGURE, skeleton), config.data.size)
     rates = Optimizer(steps=steps, batch=16, lr=4e-3)
     keep = runs / f"reader_{config.data.videos.name}_seed{config.seed}_{checksum(FIGURE)}.pt"
-    reader = teach_reader(load_prior(config.data), figures, rates, config.seed, name="reader", keep=keep)
+    reader = teach_reader(load_prior(config.data), renderer, rates, config.seed, name="reader", keep=keep)
     keep.unlink(missing_ok=True)
-    return reader, figures
+    return reader, renderer
 
 
 def student(config: Config, skeleton: Skeleton, steps: int, lessons: int, runs: Path) -> Predictor:
     """Φ and η, taught by what the reader sees in the fly's film."""
-    reader, figures = teach(config, skeleton, steps, runs)
+    reader, renderer = teach(config, skeleton, steps, runs)
     start = runs / f"start_{config.data.videos.name}_seed{config.seed}"
     teacher = train(config.but(**{"optimizer.steps": 0}), start).predictor()
     clips = load_clips(config.data.videos, "train", config.data.size, background=True)
-    labels = [read_frames(reader, to_images(frames), figures) for frames in clips.frames]
+    labels = [read_frames(reader, to_images(frames), renderer) for frames in clips.frames]
     return train_student(teacher, config.but(**{"optimizer.steps": lessons, "optimizer.batch": 16}), clips, labels)
 
 
@@ -76,8 +76,8 @@ def find(
     if way == "retrieval":
         return retrieve((labels.images[:, :1] > -0.9).float(), poses, skeleton, seed)
     if way == "reader":
-        reader, figures = teach(config, skeleton, steps, runs)
-        return read_frames(reader, labels.images, figures)
+        reader, renderer = teach(config, skeleton, steps, runs)
+        return read_frames(reader, labels.images, renderer)
     if way == "student":
         made = student(config, skeleton, steps, lessons, runs)
         made.save(runs / f"student_{name}_seed{seed}.safetensors")

@@ -43,6 +43,8 @@ FILMS = (
 """Endings that are looked for in folders; a file that is named is read whatever its ending."""
 
 STACKS = (".tif", ".tiff", ".gif", ".webp")  # pictures that may be films
+MATROSKA_PARTS = tuple(map(bytes.fromhex, ("1c53bb6b", "1254c367", "1941a469", "1043a770", "1f43b675", "114d9b74")))
+"""How a Matroska file's index, tags, attachments, chapters, clusters and lists of parts begin (RFC 9559)."""
 FASTEST = 1000  # frames a second: a header that says more counts ticks of a clock
 SMALL = 256 * 256  # pixels: frames up to this size are decoded faster by one thread than by several
 
@@ -185,14 +187,17 @@ def _resize(frames: UInt8[np.ndarray, "t h w c"], size: tuple[int, int]) -> UInt
 
 def _film(path: Path) -> Iterator[Frame]:
     """Packets are counted beside frames: a file that is cut short lacks packets; one with hidden ends has them all."""
-    count, packets, size, last, first, late, latest = 0, 0, None, None, None, 0.0, float("-inf")
+    count, packets, size, last, first, late, latest, end = 0, 0, None, None, None, 0.0, float("-inf"), 0
     to_rgb = VideoReformatter()  # one for all frames: far faster
     try:
         with _open_film(path) as container:
             stream = _picture_stream(container, path)
             promised, clock = stream.frames, _Clock.of(path) if container.format.name == "avi" else None
             rate = clock.rate if clock else _rate(stream)
-            for packet in container.demux(stream):
+            for packet in container.demux():
+                end = max(end, (packet.pos or 0) + packet.size)
+                if packet.stream_index != stream.index:
+                    continue
                 packets += packet.dts is not None
                 for decoded in packet.decode():
                     if decoded.is_corrupt:
@@ -210,6 +215,8 @@ def _film(path: Path) -> Iterator[Frame]:
                     latest = seconds + late
                     yield Frame(pixels, latest)
                     size, last, count = pixels.shape, pixels, count + 1
+            if count and container.format.name.startswith("matroska") and not _ends_at(path, end):
+                raise _damaged(path, count, "what follows cannot be read")
     except (av.error.FFmpegError, IndexError) as error:
         raise _unreadable(path, count, error) from error
     if not count:
@@ -267,6 +274,16 @@ def _is_whole(path: Path) -> bool:
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8)[4:], "little")
     return size + 8 <= path.stat().st_size
+
+
+def _ends_at(path: Path, end: int) -> bool:
+    """Whether a Matroska file's pictures and sound end at byte ``end``: it ends there, or another part of it begins.
+    Where its data are damaged, FFmpeg stops without a word.
+    """
+    with open(path, "rb") as file:
+        file.seek(max(0, end - 16))  # a position is that of a block's head
+        rest = file.read(256)
+    return len(rest) < 128 or any(part in rest for part in MATROSKA_PARTS)
 
 
 def _without_frames(path: Path) -> KpError:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from kp.config import Optimizer
 from kp.files import read_npz
 from kp.geometry import draw_similarity, from_pixels, joint_errors, resize_pixels
-from kp.method.networks import UNetRegressor
+from kp.method.networks import UNetRegressor, joint_soft_argmax
+from kp.own_video.cardboard import MAPS, map_loss
 from kp.skeletons import Skeleton, check_joints
 from kp.training.optim import teach_fresh
 
@@ -77,7 +78,7 @@ def errors(read: Float[Tensor, "n k 2"], labels: Labels, skeleton: Skeleton) -> 
 
 
 def train_on_labels(labels: Labels, count: int, skeleton: Skeleton, rates: Optimizer, seed: int) -> nn.Module:
-    """A network like η, taught by ``count`` random labelled frames, moved and mirrored: grey images in [-1, 1]
+    """The reader's network, taught by its loss on ``count`` random labelled frames, moved and mirrored: grey images in [-1, 1]
     (n, 1, s, s) → keypoints (n, k, 2).
     """
     chosen = torch.randperm(len(labels.images), generator=torch.Generator().manual_seed(seed))[:count]
@@ -92,7 +93,8 @@ def train_on_labels(labels: Labels, count: int, skeleton: Skeleton, rates: Optim
         points = torch.where(mirrored, points[:, skeleton.flip] * sides, points)
         moved = draw_similarity(rates.batch, generator, angle=0.2, shift=0.08)
         x, points = moved.images(x), moved.points(points)
-        seen = points.isfinite()
-        return ((net(x) - points.nan_to_num()) ** 2)[seen].mean()
+        seen, scores = points.isfinite().all(-1), net.scores(x)
+        squares = (joint_soft_argmax(scores)[seen] - points[seen]).square().mean()
+        return squares + MAPS * map_loss(scores[seen][None], points[seen][None])
 
     return teach_fresh(lambda: UNetRegressor(len(skeleton), 16, 1), loss, rates, seed)

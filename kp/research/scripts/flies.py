@@ -84,7 +84,7 @@ def find(
         return made.mirrored_mean(labels.images)
     if way == "labels_35":
         other = load_labels(Path("data/flies") / FLIES[name], skeleton, config.data.size)
-        net = train_on_labels(other, 35, skeleton, Optimizer(steps=steps, batch=16, lr=2e-3), seed)
+        net = train_on_labels(other, 35, skeleton, Optimizer(steps=steps, batch=16, lr=4e-3), seed)
         return mirrored_mean(net, labels.images[:, :1], skeleton)
     return labels.tracked
 

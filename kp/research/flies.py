@@ -78,8 +78,8 @@ def errors(read: Float[Tensor, "n k 2"], labels: Labels, skeleton: Skeleton) -> 
 
 
 def train_on_labels(labels: Labels, count: int, skeleton: Skeleton, rates: Optimizer, seed: int) -> nn.Module:
-    """The reader's network, taught by its loss on ``count`` random labelled frames, moved and mirrored: grey images in [-1, 1]
-    (n, 1, s, s) → keypoints (n, k, 2).
+    """The reader's network, taught by its loss on ``count`` random labelled frames, moved and mirrored: grey images in
+    [-1, 1] (n, 1, s, s) → keypoints (n, k, 2).
     """
     chosen = torch.randperm(len(labels.images), generator=torch.Generator().manual_seed(seed))[:count]
     images, keypoints = labels.images[chosen, :1], labels.keypoints[chosen]

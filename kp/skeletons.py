@@ -112,6 +112,10 @@ class Skeleton:
             chains.append((chain, root))
         return chains
 
+    def mirrored(self, points: Float[Tensor, "*b k 2"]) -> Float[Tensor, "*b k 2"]:
+        """Points (x, y) in [-1, 1] of the mirror image: x changes its sign, left and right exchange their names."""
+        return points[..., self.flip, :] * torch.tensor([-1.0, 1.0])
+
     def describe_sides(self) -> str:
         """In words: the mirror pairs, and the joints whose names say a side and that have no partner."""
         if not self.mirror_pairs:

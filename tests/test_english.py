@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-UNITS = (
-    "joint|pixel|scale|clip|file|setting|frame|film|run|pose|bone|step|seed|row|column|limb|activity|batch|edge|scale"
-)
+UNITS = "joint|pixel|scale|clip|file|setting|frame|film|run|pose|bone|step|seed|row|column|limb|activity|batch|edge"
 COUNTED = (
     "one|maps?|numbers?|lines?|points?|errors?|boxes|steps|rows?|minutes|values?|lists|jobs?|curves?|seconds|labels?"
 )

@@ -3,6 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from kp.errors import KpError
 from kp.skeletons import BODY, FACE, HUMAN36M, Skeleton, check_joints, find_skeleton, load_skeleton, skeleton_with
@@ -193,3 +194,11 @@ def test_no_skeleton_with_these_joints():
     )
     with pytest.raises(KpError, match=f"^{re.escape(expected)}$"):
         skeleton_with(["a", "b"], Path("p.npz"))
+
+
+def test_mirrored_points_exchange_sides():
+    points = torch.rand(3, len(BODY), 2)
+    mirrored = BODY.mirrored(points)
+    left, right = BODY.index("left_wrist"), BODY.index("right_wrist")
+    torch.testing.assert_close(mirrored[:, left], points[:, right] * torch.tensor([-1.0, 1.0]))
+    torch.testing.assert_close(BODY.mirrored(mirrored), points)

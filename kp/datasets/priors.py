@@ -154,7 +154,7 @@ def reflect_some(
     """Each pose or, half of the time, its mirror image, left and right exchanged; as they are without mirror pairs."""
     if not skeleton.mirror_pairs:
         return keypoints
-    reflected = keypoints[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
+    reflected = skeleton.mirrored(keypoints)
     return torch.where(torch.rand(len(keypoints), 1, 1, generator=generator) < 0.5, reflected, keypoints)
 
 

@@ -109,7 +109,7 @@ class Predictor:
         """
         if not self.skeleton.mirror_pairs:
             return self(images).keypoints
-        return self(images.flip(3)).keypoints[:, self.skeleton.flip] * torch.tensor([-1.0, 1.0])
+        return self.skeleton.mirrored(self(images.flip(3)).keypoints)
 
     def mirrored_mean(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
         """Keypoints (x, y) in [-1, 1], the mean of those of each image and of its mirror image (:meth:`mirrored`)."""

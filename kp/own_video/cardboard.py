@@ -239,6 +239,13 @@ def map_loss(scores: Float[Tensor, "b k h w"], points: Float[Tensor, "b k 2"]) -
     return -(goal * scores.flatten(2).log_softmax(-1)).sum(-1).mean()
 
 
+def reader_loss(scores: Float[Tensor, "b k h w"], points: Float[Tensor, "b k 2"]) -> Float[Tensor, ""]:
+    """Squared error of the read-out and the maps' loss, over the joints whose points (x, y) in [-1, 1] are not NaN."""
+    seen = points.isfinite().all(-1)
+    squares = F.mse_loss(joint_soft_argmax(scores)[seen], points[seen])
+    return squares + MAPS * map_loss(scores[seen][None], points[seen][None])
+
+
 def teach_reader(
     poses: Poses,
     renderer: CardboardRenderer,
@@ -258,8 +265,7 @@ def teach_reader(
     def loss(net: nn.Module, generator: torch.Generator) -> Tensor:
         pose = renderer.vary(poses.sample(rates.batch, generator), generator) * renderer.inside
         drawn = spoil(renderer.draw(pose, generator), generator) * renderer.window
-        scores = net.scores(drawn * 2 - 1)
-        return F.mse_loss(joint_soft_argmax(scores), pose) + MAPS * map_loss(scores, pose)
+        return reader_loss(net.scores(drawn * 2 - 1), pose)
 
     def make() -> nn.Module:
         return UNetRegressor(len(renderer.skeleton), width, 1)
@@ -275,8 +281,15 @@ def read_frames(
     mean of the readings of the image's brightness and of its mirror image, where the skeleton has sides.
     """
     grey = F.pad(images.mean(1, keepdim=True), 4 * [renderer.rim], value=-1.0)
-    found = torch.cat([reader(x) for x in grey.split(64)])
-    if renderer.skeleton.mirror_pairs:
-        mirrored = torch.cat([reader(x.flip(3)) for x in grey.split(64)])
-        found = (found + mirrored[:, renderer.skeleton.flip] * torch.tensor([-1.0, 1.0])) / 2
-    return found / renderer.inside
+    return mirrored_mean(reader, grey, renderer.skeleton) / renderer.inside
+
+
+@torch.no_grad()
+def mirrored_mean(net: nn.Module, images: Float[Tensor, "n c s s"], skeleton: Skeleton) -> Float[Tensor, "n k 2"]:
+    """What a network of images → keypoints reads: the mean of an image's reading and that of its mirror image, or the
+    former alone where the skeleton has no sides.
+    """
+    plain = torch.cat([net(x) for x in images.split(64)])
+    if not skeleton.mirror_pairs:
+        return plain
+    return (plain + skeleton.mirrored(torch.cat([net(x.flip(3)) for x in images.split(64)]))) / 2

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from kp.config import Optimizer
 from kp.files import read_npz
 from kp.geometry import draw_similarity, from_pixels, joint_errors, resize_pixels
-from kp.method.networks import UNetRegressor, joint_soft_argmax
-from kp.own_video.cardboard import MAPS, map_loss
+from kp.method.networks import UNetRegressor
+from kp.own_video.cardboard import reader_loss
 from kp.skeletons import Skeleton, check_joints
 from kp.training.optim import teach_fresh
 
@@ -49,13 +49,6 @@ def load_labels(folder: Path, skeleton: Skeleton, size: int) -> Labels:
     return Labels(grey.expand(-1, 3, -1, -1), points("keypoints"), points("tracked"), test)
 
 
-@torch.no_grad()
-def mirrored_mean(net: nn.Module, images: Float[Tensor, "n c s s"], skeleton: Skeleton) -> Float[Tensor, "n k 2"]:
-    """What a network of images → keypoints reads: the mean of an image's reading and that of its mirror image."""
-    plain, mirrored = net(images), net(images.flip(3))[:, skeleton.flip] * torch.tensor([-1.0, 1.0])
-    return (plain + mirrored) / 2
-
-
 def errors(read: Float[Tensor, "n k 2"], labels: Labels, skeleton: Skeleton) -> dict[str, dict[str, float | list]]:
     """Mean distance from the labels over the joints that people saw, % of the image side: of val and of test, of all
     joints and of each region of the skeleton; ``in_bodies``: of all joints, in % of the mean length of the body from
@@ -83,18 +76,15 @@ def train_on_labels(labels: Labels, count: int, skeleton: Skeleton, rates: Optim
     """
     chosen = torch.randperm(len(labels.images), generator=torch.Generator().manual_seed(seed))[:count]
     images, keypoints = labels.images[chosen, :1], labels.keypoints[chosen]
-    sides = torch.tensor([-1.0, 1.0])
 
     def loss(net: nn.Module, generator: torch.Generator) -> Tensor:
         batch = torch.randint(count, (rates.batch,), generator=generator)
         x, points = images[batch], keypoints[batch]
         mirrored = torch.rand(rates.batch, 1, 1, generator=generator) < 0.5
         x = torch.where(mirrored[..., None], x.flip(3), x)
-        points = torch.where(mirrored, points[:, skeleton.flip] * sides, points)
+        points = torch.where(mirrored, skeleton.mirrored(points), points)
         moved = draw_similarity(rates.batch, generator, angle=0.2, shift=0.08)
         x, points = moved.images(x), moved.points(points)
-        seen, scores = points.isfinite().all(-1), net.scores(x)
-        squares = (joint_soft_argmax(scores)[seen] - points[seen]).square().mean()
-        return squares + MAPS * map_loss(scores[seen][None], points[seen][None])
+        return reader_loss(net.scores(x), points)
 
     return teach_fresh(lambda: UNetRegressor(len(skeleton), 16, 1), loss, rates, seed)

@@ -150,7 +150,7 @@ def mirror_from(
     """
     if not teacher.skeleton.mirror_pairs:
         return images, points
-    mirrored = points[first:, teacher.skeleton.flip] * torch.tensor([-1.0, 1.0])
+    mirrored = teacher.skeleton.mirrored(points[first:])
     return tuple(torch.cat([x[:first], x[first:].flip(3)]) for x in images), torch.cat([points[:first], mirrored])
 
 

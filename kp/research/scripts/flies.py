@@ -6,7 +6,6 @@ student of that reader, which is taught by the fly's own film, a network taught 
 and SLEAP's network, which was taught by labels.
 """
 
-import hashlib
 import time
 from pathlib import Path
 
@@ -19,10 +18,11 @@ from tqdm import tqdm
 from kp.config import Config, Data, Optimizer, laptop
 from kp.datasets.clips import load_clips, to_images
 from kp.datasets.priors import load_prior
+from kp.files import sha256
 from kp.inference.predictor import Predictor
-from kp.own_video.cardboard import CardboardRenderer, load_cardboard, read_frames, teach_reader
+from kp.own_video.cardboard import CardboardRenderer, load_cardboard, mirrored_mean, read_frames, teach_reader
 from kp.provenance import command_line, data_checksum, write_record
-from kp.research.flies import Labels, errors, load_labels, mirrored_mean, train_on_labels
+from kp.research.flies import Labels, errors, load_labels, train_on_labels
 from kp.research.outlines import retrieve
 from kp.skeletons import Skeleton, find_skeleton
 from kp.training.distil import train_student
@@ -35,10 +35,6 @@ RANDOM = ("reader", "student", "labels_35")  # ways that depend on the seed
 FIGURE = Path("data/flies/cardboard.json")
 
 
-def checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
 def flies(name: str, seed: int) -> Config:
     """``laptop`` for a fly: its film, the other fly's poses."""
     data = Data(Path("data/flies") / name, "other", skeleton="data/flies/fly.json", augment=True, move=True)
@@ -49,7 +45,7 @@ def teach(config: Config, skeleton: Skeleton, steps: int, runs: Path) -> tuple[t
     """The reader of a fly's prior, and the renderer of the figures that taught it."""
     renderer = CardboardRenderer(skeleton, load_cardboard(FIGURE, skeleton), config.data.size)
     rates = Optimizer(steps=steps, batch=16, lr=4e-3)
-    keep = runs / f"reader_{config.data.videos.name}_seed{config.seed}_{checksum(FIGURE)}.pt"
+    keep = runs / f"reader_{config.data.videos.name}_seed{config.seed}_{sha256(FIGURE)[:12]}.pt"
     reader = teach_reader(load_prior(config.data), renderer, rates, config.seed, name="reader", keep=keep)
     keep.unlink(missing_ok=True)
     return reader, renderer
@@ -122,7 +118,7 @@ def main(
             started = time.perf_counter()
             points = find(way, name, seed, labels, skeleton, steps, lessons, runs)
             found = errors(points, labels, skeleton)
-            about = {"way": way, "fly": name, "seed": seed, "command": command_line(), "figure": checksum(FIGURE)}
+            about = {"way": way, "fly": name, "seed": seed, "command": command_line(), "figure": sha256(FIGURE)[:12]}
             about |= {"steps": steps, "lessons": lessons if way == "student" else 0} if way in RANDOM else {}
             about |= {"data_checksum": data_checksum(Path("data/flies") / name)}
             write_record(path, about | {"seconds": round(time.perf_counter() - started)} | found)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -65,7 +66,7 @@ def fit(
     out: Path,
     skeleton: str = "",
     subject: Subject = Where(),
-    masks: bool = True,
+    masks: Literal["motion", "person", "selfie", "brightness", "none"] = "motion",
     start: str = "",
     every: int = 1,
     size: int = 64,
@@ -81,7 +82,7 @@ def fit(
 
     What it takes: one subject in the picture, a camera that stands still, all seen from much the same side (a drawn
     skeleton has no left and right of its own), and 2-D poses of other subjects. What it does: square clips around the
-    subject, masks from motion, training on the subject on black, and a student of that model that needs no masks:
+    subject, masks, training on the subject on black, and a student of that model that needs no masks:
     RUN/model.safetensors. While it trains, RUN/report.html shows whether it learns, with pictures. Then: kp predict RUN
     VIDEO
 
@@ -93,8 +94,8 @@ def fit(
         out: Folder RUN: video set, masks, checkpoint, report, model.
         skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in
             the file.
-        masks: Find masks from motion and learn from the subject on black; --no-masks learns from whole frames, which
-            goes less far.
+        masks: What tells the subject from its background, as in kp masks --by; the model learns from the subject on
+            black. none learns from whole frames, which goes less far.
         start: Go on from a published model (people, faces), a run or a .safetensors file with this skeleton; empty
             starts afresh.
         every: Take every so many frames: neighbours of fast cameras are nearly equal.
@@ -152,7 +153,7 @@ def prepare(
 ) -> None:
     """Make a video set from your own footage of one subject and poses of others.
 
-    Then: kp masks OUT MASKS (static camera), and kp train laptop --data.videos OUT --data.prior own --data.masks MASKS
+    Then: kp masks OUT MASKS, and kp train laptop --data.videos OUT --data.prior own --data.masks MASKS
 
     Args:
         videos: Videos of any size and format, or folders of videos or of pictures.
@@ -186,23 +187,30 @@ def prepare(
 def masks(
     videos: Positional[Path],
     out: Positional[Path],
+    by: Literal["motion", "person", "selfie", "brightness"] = "motion",
     size: int = 64,
     steps: int = 600,
     seed: int = 0,
     device: str = "cpu",
 ) -> None:
-    """Make masks for videos that have none, from motion alone: static camera, moving subject.
+    """Make masks for a video set that has none.
+
+    By motion: what moves before a static camera, whatever it is. By person: what two networks take for a person that
+    stands, sits or lies anywhere in the frame; they were taught masks and joints by people. By selfie: the first of
+    them alone, for people within two metres of the camera; it was taught masks only. By brightness: what is brighter or
+    darker than all around it, such as an insect in an arena. All but motion take OpenCV: pip install -e '.[video]'.
 
     Then train with them: kp train laptop --data.videos VIDEOS --data.masks OUT
 
     Args:
         videos: Folder of the video set.
         out: Folder for the masks, <split>/<clip>.mp4.
-        size: Resolution at which the subject is found.
-        steps: Steps of the training of the network that finds it.
-        seed: Its seed.
+        by: What tells the subject from its background.
+        size: By motion: resolution at which the subject is found.
+        steps: By motion: steps of the training of the network that finds it.
+        seed: By motion: its seed.
         device: Where to compute: cpu, cuda, cuda:1, ...
     """
-    from kp.own_video.masks import write_masks
+    from kp.own_video.masks.write import write_masks
 
-    print(f"wrote {write_masks(videos, out, size, steps, seed, device)} masks to {out}/")
+    print(f"wrote {write_masks(videos, out, by, size, steps, seed, device)} masks to {out}/")

@@ -3,7 +3,7 @@
 A video set is a folder::
 
     videos/<split>/<clip>.mp4     square frames, one subject, static camera
-    masks/<split>/<clip>.mp4      optional: white where the subject is (kp/own_video/masks.py can make them)
+    masks/<split>/<clip>.mp4      optional: white where the subject is (kp/own_video/masks can make them)
     clips.csv                     optional: split,clip,source,... one line per clip
 
 Further sets (faces, other cameras, your own footage) are further folders of this shape.

@@ -291,8 +291,8 @@ def judge(footage: Footage, size: int, moving: bool) -> list[str]:
         advice.append(f"the subject was gone for {track.longest_gap / footage.rate:.1f} s: cut that out.")
     if moving and background > UNSTEADY:
         advice.append(
-            f"{background:.0%} of the background changes: does the camera move? Masks from motion will fail; take "
-            "--no-masks."
+            f"{background:.0%} of the background changes: does the camera move? Masks by motion will fail; take "
+            "--masks person for people, --masks brightness for what is brighter or darker than all around it."
         )
     if change < STILL and not footage.crowded:
         advice.append("hardly anything moves, and the method learns from motion: leave it out.")

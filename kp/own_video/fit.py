@@ -1,7 +1,7 @@
 """From a folder of ordinary videos and a file of poses to a model, in stages: ``kp fit``.
 
-RUN/set: square clips and the prior (kp/own_video/prepare.py). RUN/masks: where the subject is, from motion
-(kp/own_video/masks.py). RUN/checkpoint.pt: the method, trained on the subject on black (kp/training/loop.py).
+RUN/set: square clips and the prior (kp/own_video/prepare.py). RUN/masks: where the subject is
+(kp/own_video/masks). RUN/checkpoint.pt: the method, trained on the subject on black (kp/training/loop.py).
 RUN/model.safetensors: its student, which sees the background and needs no masks (kp/training/distil.py). A stage's
 result is there whole or not at all; started again, finished stages are skipped and the others go on.
 """
@@ -28,7 +28,7 @@ from kp.geometry import evenly
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.check import Grave, advise, look_through
-from kp.own_video.masks import write_masks
+from kp.own_video.masks.write import By, write_masks
 from kp.own_video.prepare import prepare
 from kp.own_video.stages import Stages
 from kp.skeletons import BODY, FACE, Skeleton, find_skeleton, skeleton_with
@@ -61,7 +61,7 @@ class Fit:
     boxes: tuple[Path, ...] = ()
     every: int = 1
     start: str = ""
-    masks: bool = True
+    masks: By | Literal["none"] = "motion"
     size: int = 64
     steps: int = 1000
     pretrain_steps: int | None = None  # as many as the skeleton needs
@@ -123,6 +123,8 @@ def open_fit(settings: Fit, out: Path) -> None:
             before = parse(dict[str, Any], path.read_text(encoding="utf-8"), str(path))
         except (KpError, UnicodeDecodeError) as error:
             raise KpError(f"{path}: not readable; delete {out} or choose another --out") from error
+        if isinstance(before.get("masks"), bool):  # what kp 0.4 wrote
+            before["masks"] = "motion" if before["masks"] else "none"
         asked = {name: value for name, value in record.items() if value is not None}  # None fits whatever was chosen
         changed = [name for name in asked if before.get(name, asked[name]) != asked[name]]
         if "films" in changed and (new := sorted(set(films) ^ set(before.get("films", [])))):
@@ -176,8 +178,8 @@ def choose_config(settings: Fit, out: Path, start: Predictor | None = None) -> C
         **{
             "data.videos": out / "set",
             "data.prior": "own",
-            "data.background": not settings.masks,
-            "data.masks": out / "masks" if settings.masks else None,
+            "data.background": settings.masks == "none",
+            "data.masks": None if settings.masks == "none" else out / "masks",
             "data.size": start.size if start else settings.size,
             "data.skeleton": name,
             "data.move": True,  # cameras are tilted, crops off the middle
@@ -236,14 +238,15 @@ def _fit_alone(
         open_fit(settings, out)
         stages = plan(settings, len(find_skeleton(skeleton_of(out / "set"))), films, size)
     config = choose_config(settings, out, start)
-    if settings.masks and not (out / "masks").is_dir():
+    if settings.masks != "none" and not (out / "masks").is_dir():
         with stages.stage(1):
-            write_masks(out / "set", out / "masks", config.data.size, settings.mask_steps, settings.seed, device)
+            size, steps, seed = config.data.size, settings.mask_steps, settings.seed
+            write_masks(out / "set", out / "masks", settings.masks, size, steps, seed, device)
     if not model.is_file():
-        weights, number = (start.model, start.first_regressor) if start else None, 1 + settings.masks
+        weights, number = (start.model, start.first_regressor) if start else None, 1 + (settings.masks != "none")
         with stages.stage(number):
             trained = train(config, out, device=device, start=weights, on_step=on_step, strict=True).predictor()
-        if settings.masks:
+        if settings.masks != "none":
             with stages.stage(number + 1):
                 trained = student_of(trained, config, settings.student_steps, device, out / "student.part")
         trained.save(model)

@@ -82,7 +82,7 @@ def test_help_lists_the_commands(kp):
         (["predict"], ["--out", "--formats", "--crop", "--boxes", "dlc-h5"]),
         (["verify"], ["data/people"]),
         (["check"], ["--poses", "--crop", "--boxes"]),
-        (["fit"], ["--poses", "--skeleton", "--start", "--crop", "--no-masks", "one subject"]),
+        (["fit"], ["--poses", "--skeleton", "--start", "--crop", "--masks", "one subject"]),
     ],
     ids=" ".join,
 )

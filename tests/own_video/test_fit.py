@@ -90,7 +90,7 @@ def test_stages_that_are_done_are_skipped_and_the_end_is_the_same(asked, small, 
 
 
 def test_without_masks_there_is_no_student(asked, small, tmp_path):
-    model = fit_stages(replace(asked, masks=False), tmp_path / "run")
+    model = fit_stages(replace(asked, masks="none"), tmp_path / "run")
     assert model.model.config.data.background and not (tmp_path / "run/masks").exists()
     trained = Predictor.load(tmp_path / "run/checkpoint.pt")
     one, other = (p.model.encoder.state_dict() for p in (trained, model))
@@ -103,7 +103,7 @@ def test_going_on_from_a_model(asked, small, tmp_path):
     torch.manual_seed(1)
     state = State(config, torch.device("cpu"))
     state.predictor().save(tmp_path / "start.safetensors")
-    going = replace(asked, start=str(tmp_path / "start.safetensors"), steps=0, masks=False)
+    going = replace(asked, start=str(tmp_path / "start.safetensors"), steps=0, masks="none")
     found, start = fit_stages(going, tmp_path / "run"), load(tmp_path / "start.safetensors")
     for part in ("encoder", "regressor", "decoder"):
         one, other = (getattr(p.model, part).state_dict() for p in (found, start))
@@ -146,13 +146,13 @@ def test_shipped_poses_of_an_installed_package_lie_beside_its_models(monkeypatch
 
 def test_a_folder_holds_one_fit(asked, small, tmp_path):
     run = tmp_path / "run"
-    fit_stages(replace(asked, masks=False), run)
+    fit_stages(replace(asked, masks="none"), run)
     expected = f"{run}: holds a fit with other settings (masks differ); choose another --out or delete it"
     with pytest.raises(KpError, match=re.escape(expected)):
         fit_stages(replace(asked, steps=9), run)
     with pytest.raises(KpError, match="no such file"):  # nothing was made yet: a mistake in the command can be mended
         fit_stages(replace(asked, poses=tmp_path / "gone.npz"), tmp_path / "second")
-    assert fit_stages(replace(asked, masks=False), tmp_path / "second").skeleton.name == "body"
+    assert fit_stages(replace(asked, masks="none"), tmp_path / "second").skeleton.name == "body"
     (run / "fit.json").write_text('{"videos"')
     with pytest.raises(
         KpError, match=re.escape(f"{run / 'fit.json'}: not readable; delete {run} or choose another --out")
@@ -165,13 +165,13 @@ def test_a_folder_holds_one_fit(asked, small, tmp_path):
 
 
 def test_the_record_names_all_settings(asked, small, tmp_path):
-    fit_stages(replace(asked, masks=False), tmp_path / "run")
+    fit_stages(replace(asked, masks="none"), tmp_path / "run")
     told = json.loads((tmp_path / "run/fit.json").read_text())
-    assert told["videos"] == [str(asked.videos[0])] and told["steps"] == 3 and told["masks"] is False
+    assert told["videos"] == [str(asked.videos[0])] and told["steps"] == 3 and told["masks"] == "none"
 
 
 def test_more_steps_go_on_and_fewer_are_refused(asked, small, tmp_path):
-    run, short = tmp_path / "run", replace(asked, masks=False)
+    run, short = tmp_path / "run", replace(asked, masks="none")
     fit_stages(short, run)
     fit_stages(replace(short, steps=5), run)
     assert json.loads((run / "config.json").read_text())["optimizer"]["steps"] == 5
@@ -195,11 +195,11 @@ def test_a_second_fit_in_the_folder_is_refused(tmp_path):
 
 
 def test_films_that_came_later_are_not_passed_over(asked, small, tmp_path):
-    fit_stages(replace(asked, masks=False), tmp_path / "run")
+    fit_stages(replace(asked, masks="none"), tmp_path / "run")
     new = asked.videos[0] / "c.mp4"
     new.write_bytes((asked.videos[0] / "a.mp4").read_bytes())
     with pytest.raises(KpError, match=re.escape(f"holds a fit of other films (not both have {new})")):
-        fit_stages(replace(asked, masks=False), tmp_path / "run")
+        fit_stages(replace(asked, masks="none"), tmp_path / "run")
 
 
 def test_what_would_spoil_a_training_stops_it_first(asked, tmp_path):
@@ -220,3 +220,14 @@ def test_the_conclusion(asked, tmp_path):
     for level, words in (("wrong", "not usable: seen; see"), ("well", "")):
         told = kp.own_video.fit.conclusion(model, tmp_path / "run", Verdict(level, "seen"))
         assert told.startswith(words) and (words or " of the joints are likely in the footage itself" in told)
+
+
+def test_a_folder_of_the_version_before_goes_on(asked, small, tmp_path):
+    """There, masks were true or false."""
+    run = tmp_path / "run"
+    fit_stages(replace(asked, masks="none"), run)
+    record = json.loads((run / "fit.json").read_text())
+    (run / "fit.json").write_text(json.dumps(record | {"masks": False}))
+    assert fit_stages(replace(asked, masks="none"), run).skeleton.name == "body"
+    with pytest.raises(KpError, match="holds a fit with other settings"):
+        fit_stages(asked, run)

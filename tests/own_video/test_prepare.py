@@ -12,7 +12,7 @@ from kp.datasets.priors import load_poses
 from kp.errors import KpError
 from kp.formats.read import fit_skeleton, read_pose_file
 from kp.inference.crops import Squares
-from kp.own_video.masks import write_masks
+from kp.own_video.masks.write import write_masks
 from kp.own_video.prepare import LENGTH, prepare, still
 from kp.skeletons import BODY, find_skeleton
 from kp.training.loop import train

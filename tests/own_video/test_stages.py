@@ -4,10 +4,10 @@ from kp.own_video.stages import Stages, in_words
 
 
 def test_the_plan_and_what_is_left(capsys):
-    stages = Stages.of(1000, 64, True, 600, 2000, 1000, 1000)
+    stages = Stages.of(1000, 64, "motion", 600, 2000, 1000, 1000)
     assert [name for name, _ in stages.plan] == [
         "square clips around the subject",
-        "masks from motion",
+        "masks by motion",
         "the method",
         "its student, which needs no masks",
     ]
@@ -23,7 +23,8 @@ def test_the_plan_and_what_is_left(capsys):
     assert capsys.readouterr().out.endswith(
         "stage 4 of 4: its student, which needs no masks; about 12 minutes left in all\n"
     )
-    assert len(Stages.of(10, 128, False, 600, 0, 100, 100).plan) == 2
+    assert len(Stages.of(10, 128, "none", 600, 0, 100, 100).plan) == 2
+    assert Stages.of(10, 128, "person", 600, 0, 100, 100).plan[1] == ("masks by person", pytest.approx(1))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Masks from motion against the true ones: ``python -m kp.research.scripts.foreground`` after ``kp masks data/people
+"""Masks by motion against the true ones: ``python -m kp.research.scripts.foreground`` after ``kp masks data/people
 runs/masks/people``.
 """
 
@@ -9,7 +9,7 @@ import tyro
 
 from kp.datasets.clips import load_clips
 from kp.datasets.retrieval import BLACK
-from kp.own_video.masks import moving
+from kp.own_video.masks.motion import moving
 from kp.provenance import command_line, data_checksum, write_record
 
 

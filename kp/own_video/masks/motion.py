@@ -1,4 +1,4 @@
-"""Masks without labels: what moves before a static camera, and what looks like that where it stands still.
+"""Masks by motion, without labels: what moves before a static camera, and what looks like that where it stands still.
 
 A pixel far from its median over the clip has moved. That finds arms and misses trunks, which hardly move in a second or
 two. But no body part stands still in *every* clip: a small network that learns, from one frame, which pixels move,
@@ -16,15 +16,13 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, UInt8
 from torch import Tensor
-from tqdm import tqdm
 
-from kp.datasets.clips import Clips, load_clips, to_images
+from kp.datasets.clips import Clips, to_images
 from kp.errors import KpError
-from kp.files import atomic_folder
 from kp.method.networks import Encoder
 from kp.training.distil import frames_at
 from kp.training.optim import PROBE, teach_fresh
-from kp.video import read_video, shrink, write_video
+from kp.video import shrink
 
 MOVED = 10  # of 255, in any channel
 # a pixel may belong to the subject if so large a share of such pixels moves; below 1/2, since trunks seldom move
@@ -32,7 +30,6 @@ LIKELY = 0.25
 SAME = 6  # of 255, in every channel: no different from the background
 SEEN = 2  # frames in which a pixel must show the background for it to be known
 LEAST = 0.003  # share of moving pixels below which nothing can be learnt
-MOST = 1000  # clips to learn from, where there are more
 
 
 def moving(frames: UInt8[Tensor, "t h w 3"]) -> Bool[Tensor, "t h w"]:
@@ -60,7 +57,7 @@ def train_foreground(
     share = torch.stack([m.float().mean() for m in targets]).mean().item()
     if share < LEAST:
         raise KpError(
-            f"only {100 * share:.2f} % of the pixels ever move; masks from motion need a static camera and a moving "
+            f"only {100 * share:.2f} % of the pixels ever move; masks by motion need a static camera and a moving "
             "subject"
         )
     names = ("what moves", "the subject") if progress else ("", "")
@@ -107,30 +104,9 @@ def subject_mask(net: Callable[[Tensor], Tensor], frames: UInt8[Tensor, "t s s 3
     return likely & (differs | ((~likely).sum(0) < SEEN))
 
 
-def write_masks(videos: Path, out: Path, size: int = 64, steps: int = 600, seed: int = 0, device: str = "cpu") -> int:
-    """Learn from the train clips of a video set what moves; write <out>/<split>/<clip>.mp4 for every clip; returns how
-    many.
-
-    Learnt and found at ``size``, written at the size of the videos, white on the subject, as
-    :func:`kp.datasets.clips.load_clips` reads them. ``out`` appears whole, at the end; until then the masks are in
-    <out>.part, and what was learnt in <out>.1 and <out>.2, from which the same call goes on. KpError as from
-    load_clips, if hardly anything moves, if ``out`` holds files already, or if it cannot be written.
-    """
-    with atomic_folder(out) as part:
-        net = train_foreground(
-            load_clips(videos, "train", size, background=True, memory=1.0).some(MOST),
-            steps,
-            seed,
-            device=device,
-            keep=out,
-        )
-        paths = sorted((videos / "videos").glob("*/*.mp4"))
-        for path in tqdm(paths, desc="masks", unit="clip"):
-            frames = read_video(path)
-            mask = subject_mask(net, torch.from_numpy(shrink(frames, size)))[:, None].float()
-            full = F.interpolate(mask, frames.shape[1:3], mode="bilinear", align_corners=False)[:, 0] > 0.5
-            white = np.repeat(full.numpy()[..., None], 3, -1).astype(np.uint8) * 255
-            write_video(part / path.parent.name / path.name, white, crf=18)
-    for number in (1, 2):
-        out.with_name(f"{out.name}.{number}").unlink(missing_ok=True)
-    return len(paths)
+def motion_masks(
+    net: Callable[[Tensor], Tensor], frames: UInt8[np.ndarray, "t h w 3"], size: int
+) -> Bool[np.ndarray, "t h w"]:
+    """:func:`subject_mask`, found at ``size`` pixels a side, enlarged to the frames' own."""
+    mask = subject_mask(net, torch.from_numpy(shrink(frames, size)))[:, None].float()
+    return (F.interpolate(mask, frames.shape[1:3], mode="bilinear", align_corners=False)[:, 0] > 0.5).numpy()

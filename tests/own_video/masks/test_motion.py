@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from tiny import make_set
 
-import kp.own_video.masks
-from kp.datasets.clips import Clips, load_clips
+from kp.datasets.clips import Clips
 from kp.errors import KpError
-from kp.own_video.masks import moving, subject_mask, train_foreground, write_masks
-from kp.video import read_video
+from kp.own_video.masks.motion import motion_masks, moving, subject_mask, train_foreground
 
 
 def scene(seed, steps):
@@ -70,56 +67,17 @@ def test_a_still_set_is_refused():
         train_foreground(Clips(["a"], [""], [scene(0, 0)[0]]), progress=False)
     assert (
         str(error.value)
-        == "only 0.00 % of the pixels ever move; masks from motion need a static camera and a moving subject"
+        == "only 0.00 % of the pixels ever move; masks by motion need a static camera and a moving subject"
     )
 
 
-def test_written_masks_are_read_instead_of_the_sets_own(tmp_path):
-    root = make_set(tmp_path / "set")
-    count = write_masks(root, tmp_path / "masks", size=32, steps=3)
-    videos = sorted((root / "videos").glob("*/*.mp4"))
-    assert count == len(videos) and len(list((tmp_path / "masks").glob("*/*.mp4"))) == count
-    mask = read_video(tmp_path / "masks" / videos[0].relative_to(root / "videos"))
-    assert mask.shape == read_video(videos[0]).shape and ((mask < 20) | (mask > 235)).mean() > 0.9
-    own, made, filmed = (
-        load_clips(root, "train", 32, b, progress=False, masks=m)
-        for b, m in ((False, None), (False, tmp_path / "masks"), (True, None))
-    )
-    assert not torch.equal(own.frames[0], made.frames[0]) and (made.frames[0] <= filmed.frames[0]).all()
-    with pytest.raises(KpError) as error:
-        write_masks(root, tmp_path / "masks")
-    assert str(error.value) == f"{tmp_path / 'masks'}: is in use already; delete it or choose another folder"
+def test_masks_are_enlarged_to_the_frames():
+    """A network that takes the left half of every frame for the subject, asked at half the frames' size."""
 
+    def left(images):
+        logits = torch.full((len(images), 1, *images.shape[2:]), -9.0)
+        logits[..., : images.shape[3] // 2] = 9.0
+        return logits
 
-def test_masks_appear_whole_or_not_at_all(tmp_path, tiny, monkeypatch):
-    out, real = tmp_path / "masks", kp.own_video.masks.write_video
-    written = []
-
-    def killed(path, *rest, **options):
-        if len(written) == 2:
-            raise KeyboardInterrupt
-        written.append(path)
-        real(path, *rest, **options)
-
-    monkeypatch.setattr(kp.own_video.masks, "write_video", killed)
-    with pytest.raises(KeyboardInterrupt):
-        write_masks(tiny, out, size=32, steps=3)
-    assert not out.exists() and len(written) == 2
-    monkeypatch.setattr(kp.own_video.masks, "write_video", real)
-    count = write_masks(tiny, out, size=32, steps=3)  # the same command simply starts again
-    assert len(list(out.glob("*/*.mp4"))) == count and not list(tmp_path.glob("*.part"))
-
-
-def test_a_folder_that_cannot_be_written_is_named_before_anything_is_learnt(tmp_path, tiny, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setattr(kp.own_video.masks, "train_foreground", None)
-    with pytest.raises(KpError) as error:
-        write_masks(tiny, tmp_path / "file" / "masks")
-    assert (
-        str(error.value) == f"{tmp_path / 'file' / 'masks'}: cannot be written (Not a directory); choose another folder"
-    )
-
-
-def test_a_missing_mask_is_named(tmp_path, tiny):
-    with pytest.raises(KpError, match=r"nowhere/train/.*\.mp4: no such image or video"):
-        load_clips(tiny, "train", 32, progress=False, masks=tmp_path / "nowhere")
+    frames = np.random.default_rng(0).integers(0, 255, (2, 16, 16, 3), np.uint8)
+    assert np.array_equal(motion_masks(left, frames, 8), np.broadcast_to(np.arange(16) < 8, (2, 16, 16)))

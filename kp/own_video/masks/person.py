@@ -1,0 +1,81 @@
+"""Masks of people, by networks that other people trained: a person's outline in one frame, whatever the camera does.
+
+Two networks of MediaPipe (Apache-2.0, kp/models/masks), which OpenCV computes. *Selfie segmentation* was trained on
+masks; it is made for people within two metres of the camera. *Pose landmark* was trained on masks and joints; it needs
+a square around the person, which the first network finds, and keeps arms and feet that the first one loses. A model
+that is trained on such masks still needs no label of its film, but it stands on labels that others made: say so with
+its numbers.
+"""
+
+from types import ModuleType
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from kp.inference.published import MODELS
+
+SELFIE, POSE = MODELS / "masks/selfie_segmentation.tflite", MODELS / "masks/pose_landmark_full.tflite"
+SIDE = 256  # pixels a side of what both networks see
+ROOM = 1.25  # side of the square that the second one sees, in sides of the person's box: as its makers feed it
+LEAST = 0.002  # share of a frame below which a region is no person
+PRESENT = 0.5  # how sure the second one must be that there is a person
+
+Box = tuple[int, int, int, int]
+
+
+class PersonFinder:
+    """Calls find the person in frames, uint8 RGB (t, h, w, 3) → bool (t, h, w); nothing where there is none.
+
+    cv2: the module OpenCV. close: ask the first network alone, for people within two metres of the camera.
+    """
+
+    def __init__(self, cv2: ModuleType, close: bool = False):
+        self.cv2 = cv2
+        self.selfie = cv2.dnn.readNetFromTFLite(str(SELFIE))
+        self.pose = None if close else cv2.dnn.readNetFromTFLite(str(POSE))
+
+    def __call__(self, frames: UInt8[np.ndarray, "t h w 3"]) -> Bool[np.ndarray, "t h w"]:
+        return np.stack([self.one(frame) for frame in frames])
+
+    def one(self, frame: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
+        """Where the person is in one frame."""
+        whole = (0, 0, frame.shape[1], frame.shape[0])
+        likely = self._ask(self.selfie, frame, square_around(whole), "activation_10")
+        if self.pose is None:
+            return likely > 0.5
+        box = largest_box(likely > 0.5, self.cv2)
+        square = square_around(box or whole, ROOM)
+        person = self._ask(self.pose, frame, square, "Identity_2") > 0
+        # the second network draws somebody everywhere: where the first one finds nobody, ask it whether it is sure
+        return person & (box is not None or self.pose.forward("Identity_1").item() > PRESENT)
+
+    def _ask(
+        self, net, frame: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "2 3"], layer: str
+    ) -> Float[np.ndarray, "h w"]:
+        """What a network's layer says of a square of a frame, put back into the frame; −1 outside the square."""
+        cv2, (height, width) = self.cv2, frame.shape[:2]
+        seen = cv2.warpAffine(frame, square, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+        net.setInput(seen.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+        found = np.squeeze(net.forward(layer))
+        back = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        outside = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": -1.0}
+        return cv2.warpAffine(found, square, (width, height), flags=back, **outside)
+
+
+def square_around(box: Box, room: float = 1.0) -> Float[np.ndarray, "2 3"]:
+    """The affine map, as OpenCV takes it, from a frame's pixels to those of a picture of ``SIDE`` that shows a square
+    around a box (left, top, right, bottom; pixels, 0 at the frame's edge), ``room`` times as long as the longer side.
+    """
+    left, top, right, bottom = box
+    factor = SIDE / (room * max(right - left, bottom - top))
+    x, y = ((SIDE - 1) / 2 - factor * ((a + b - 1) / 2) for a, b in ((left, right), (top, bottom)))
+    return np.array([[factor, 0, x], [0, factor, y]])
+
+
+def largest_box(mask: Bool[np.ndarray, "h w"], cv2: ModuleType) -> Box | None:
+    """Left, top, right and bottom of the largest connected region of a mask, in pixels from the edge; None if it covers
+    hardly anything.
+    """
+    _, _, regions, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    left, top, width, height, area = max(regions[1:].tolist(), key=lambda region: region[4], default=[0] * 5)
+    return (left, top, left + width, top + height) if area >= LEAST * mask.size else None

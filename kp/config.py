@@ -51,9 +51,10 @@ class Data(Settings):
     """Mix poses of this other prior in ("" = none)."""
     second_share: Share = 0.5
     """Share of the mixture that comes from the second prior."""
-    vary_prior: Literal["no", "recombine", "augment", "weigh"] = "no"
-    """What D is shown: the prior as it is; limbs of different poses together; that turned, scaled, shifted and mirrored
-    too; or each pose as often as it fits a frame's silhouette best (subjects on black only)."""
+    vary_prior: Literal["no", "recombine", "limbs", "augment", "weigh"] = "no"
+    """What D is shown: the prior as it is; limbs of different poses together; such limbs turned at their joints; limbs
+    of different poses together, and the whole turned, scaled, shifted and mirrored; or each pose as often as it fits a
+    frame's silhouette best (subjects on black only)."""
     source: str = ""
     """Use only clips of this motion source ("" = all)."""
     background: bool = False

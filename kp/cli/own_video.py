@@ -15,6 +15,7 @@ def check(
     poses: str,
     skeleton: str = "",
     subject: Subject = Where(),
+    masks: Literal["motion", "person", "selfie", "brightness"] = "motion",
     every: int = 1,
     size: int = 64,
     min_likelihood: float = 0.6,
@@ -30,6 +31,8 @@ def check(
         poses: people or faces (the poses that ship with kp), or a file of poses, as kp fit takes it.
         skeleton: Name or .json file of the skeleton; empty takes the shipped one with these joints, else the edges in
             the file.
+        masks: What tells the subject from its background, as in kp masks --by. By all but motion, the poses are also
+            held against the subject's silhouettes: what the footage shows and the poses lack will not be learnt.
         every: Take every so many frames, as in kp fit.
         size: Resolution of the model that you mean to train.
         min_likelihood: Joints of a lower likelihood or score in the file of poses count as not marked.
@@ -37,8 +40,11 @@ def check(
     """
     from kp.figures import write_figure
     from kp.inference.batch import name_results
-    from kp.own_video.check import advise, as_table, contact_sheet, look_through
+    from kp.own_video.check import advise, as_table, contact_sheet, look_through, silhouettes_of
+    from kp.own_video.coverage import judge_poses
     from kp.own_video.fit import find_poses, open_poses
+    from kp.own_video.masks.write import ready_finder
+    from kp.own_video.prepare import in_squares
     from kp.video import find_videos
 
     films = find_videos(list(videos))
@@ -53,9 +59,15 @@ def check(
         if subject.save_boxes and film.track:
             film.track.save(subject.save_boxes / f"{names[film.path]}.csv")
     advice = advise(footage, pose_file, topology, size, located)
+    if masks != "motion":
+        shapes = silhouettes_of(footage, size, ready_finder(masks, films[0]))
+        covered = judge_poses(shapes, in_squares(pose_file, topology, size), topology)
+        advice += covered.advice()
     write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print("\n".join(as_table(footage, located)))
     print(f"skeleton '{topology.name}': {len(topology)} joints")
+    if masks != "motion":
+        print(f"poses fit the silhouettes: {covered.plain:.2f} (1: perfectly; 0.85 and more is good)")
     print("\n".join(f"- {printable(words)}" for words in advice) or "Nothing is amiss, as far as this can tell.")
     print(f"look at: {out}")
 
@@ -67,6 +79,7 @@ def fit(
     skeleton: str = "",
     subject: Subject = Where(),
     masks: Literal["motion", "person", "selfie", "brightness", "none"] = "motion",
+    vary_prior: Literal["no", "limbs"] = "no",
     start: str = "",
     every: int = 1,
     size: int = 64,
@@ -96,6 +109,8 @@ def fit(
             the file.
         masks: What tells the subject from its background, as in kp masks --by; the model learns from the subject on
             black. none learns from whole frames, which goes less far.
+        vary_prior: With limbs, the limbs of the poses are turned at random, for subjects that reach farther than the
+            poses; refused where they do not fit the silhouettes better (kp check --masks says so beforehand).
         start: Go on from a published model (people, faces), a run or a .safetensors file with this skeleton; empty
             starts afresh.
         every: Take every so many frames: neighbours of fast cameras are nearly equal.
@@ -124,6 +139,7 @@ def fit(
         every=every,
         start=start,
         masks=masks,
+        vary_prior=vary_prior,
         size=size,
         steps=steps,
         student_steps=student_steps,

@@ -16,6 +16,7 @@ from kp.geometry import FAR, draw_similarity, from_pixels, resize_pixels
 from kp.skeletons import Skeleton, check_joints, find_skeleton
 
 FEW = 20  # poses: too few to set some aside
+TURN = 0.4  # radians, standard deviation of the turns of a limb at each of its joints
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,25 @@ def recombine(
     return keypoints
 
 
+def turn_limbs(
+    keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator
+) -> Float[Tensor, "b k 2"]:
+    """Poses whose limbs are turned, half the time, at each of their joints: an arm at its shoulder and at its elbow.
+
+    Turns are normal with a standard deviation of 0.4 radians; all that hangs on a joint turns with it. For footage
+    whose subjects reach farther than those of the poses. Same shape and frame.
+    """
+    for limb, root in skeleton.limbs:
+        for place, pivot in enumerate([root, *limb[:-1]]):
+            turn = TURN * torch.randn(len(keypoints), generator=generator)
+            turn = turn * (torch.rand(len(keypoints), generator=generator) < 0.5)
+            rotation = torch.stack([turn.cos(), -turn.sin(), turn.sin(), turn.cos()], -1).view(-1, 1, 2, 2)
+            base = keypoints[:, [pivot]]
+            turned = base + (rotation @ (keypoints[:, limb[place:]] - base)[..., None])[..., 0]
+            keypoints = keypoints.index_copy(1, torch.tensor(limb[place:]), turned)
+    return keypoints
+
+
 def augment(
     keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator
 ) -> Float[Tensor, "b k 2"]:
@@ -161,8 +181,12 @@ def reflect_some(
 def vary(
     keypoints: Float[Tensor, "b k 2"], how: str, skeleton: Skeleton, generator: torch.Generator
 ) -> Float[Tensor, "b k 2"]:
-    """A batch for D as ``data.vary_prior`` says: as it is ("no", "weigh"), recombined, or recombined and augmented."""
+    """A batch for D as ``data.vary_prior`` says: as it is ("no", "weigh"), recombined, recombined and with turned limbs
+    ("limbs"), or recombined and augmented.
+    """
     if how in ("no", "weigh"):
         return keypoints
     mixed = recombine(keypoints, skeleton, generator)
+    if how == "limbs":
+        return turn_limbs(mixed, skeleton, generator)
     return augment(mixed, skeleton, generator) if how == "augment" else mixed

@@ -18,7 +18,7 @@ from tqdm import tqdm
 import kp
 from kp.config import Config, of_dataset, study
 from kp.datasets.clips import Clips, to_images
-from kp.datasets.priors import Poses
+from kp.datasets.priors import Poses, load_prior
 from kp.datasets.sets import open_clips
 from kp.errors import KpError
 from kp.files import alone, atomic_write, read_npz
@@ -28,6 +28,7 @@ from kp.geometry import evenly
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.check import Grave, advise, look_through
+from kp.own_video.coverage import check_turned_limbs
 from kp.own_video.masks.write import By, write_masks
 from kp.own_video.prepare import prepare
 from kp.own_video.stages import Stages
@@ -62,6 +63,7 @@ class Fit:
     every: int = 1
     start: str = ""
     masks: By | Literal["none"] = "motion"
+    vary_prior: Literal["no", "limbs"] = "no"
     size: int = 64
     steps: int = 1000
     pretrain_steps: int | None = None  # as many as the skeleton needs
@@ -178,6 +180,7 @@ def choose_config(settings: Fit, out: Path, start: Predictor | None = None) -> C
         **{
             "data.videos": out / "set",
             "data.prior": "own",
+            "data.vary_prior": settings.vary_prior,
             "data.background": settings.masks == "none",
             "data.masks": None if settings.masks == "none" else out / "masks",
             "data.size": start.size if start else settings.size,
@@ -226,6 +229,8 @@ def _fit_alone(
     model = out / "model.safetensors"
     start = load(settings.start) if settings.start else None
     films, size = find_videos(list(settings.videos)), start.size if start else settings.size
+    if settings.vary_prior == "limbs" and settings.masks == "none":
+        raise KpError("--vary-prior limbs: whether it helps is judged by masks; leave --masks none out")
     if not (out / "set").is_dir():
         poses, topology = open_poses(settings.poses, settings.skeleton, settings.min_likelihood, start)
         if settings.check:
@@ -243,6 +248,9 @@ def _fit_alone(
             size, steps, seed = config.data.size, settings.mask_steps, settings.seed
             write_masks(out / "set", out / "masks", settings.masks, size, steps, seed, device)
     if not model.is_file():
+        if settings.vary_prior == "limbs" and not (out / "checkpoint.pt").is_file():
+            skeleton, clips = find_skeleton(config.data.skeleton), open_clips(config.data, "train")
+            check_turned_limbs(clips, load_prior(config.data), skeleton)
         weights, number = (start.model, start.first_regressor) if start else None, 1 + (settings.masks != "none")
         with stages.stage(number):
             trained = train(config, out, device=device, start=weights, on_step=on_step, strict=True).predictor()

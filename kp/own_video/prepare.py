@@ -6,12 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from tqdm import tqdm
 
+from kp.datasets.priors import Poses
 from kp.errors import KpError, printable
 from kp.files import atomic_folder
 from kp.formats.poses import PoseFile
+from kp.geometry import from_pixels
 from kp.inference.crops import MARGIN, Squares, side_around
 from kp.inference.view import look
 from kp.skeletons import SHIPPED, Skeleton
@@ -131,3 +134,9 @@ def as_prior(pose_file: PoseFile, skeleton: Skeleton, size: int, margin: float) 
         side[of_it] = side_around(np.concatenate([low, span], 1)[of_it], margin * BODY_MARGIN)
     corner = low + span / 2 - side[:, None] / 2
     return ((poses - corner[:, None] + 0.5) * (size / side)[:, None, None] - 0.5).astype(np.float32)
+
+
+def in_squares(pose_file: PoseFile, skeleton: Skeleton, size: int) -> Poses:
+    """The poses of :func:`as_prior` as (x, y) in [-1, 1] of their squares."""
+    keypoints = from_pixels(torch.from_numpy(as_prior(pose_file, skeleton, size, MARGIN)), size)
+    return Poses(keypoints, [pose_file.path.stem] * len(keypoints))

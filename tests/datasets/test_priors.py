@@ -6,7 +6,7 @@ import torch
 from tiny import STANDING, prior_arrays
 
 from kp.config import Data
-from kp.datasets.priors import Poses, augment, load_poses, load_prior, recombine, vary
+from kp.datasets.priors import Poses, augment, load_poses, load_prior, recombine, turn_limbs, vary
 from kp.errors import KpError
 from kp.files import read_npz
 from kp.geometry import from_pixels
@@ -221,7 +221,26 @@ def test_recombined_limbs_keep_their_shape_and_hang_on_their_joint():
         assert 5 < own.sum() < 35  # some their own, some another's
 
 
-@pytest.mark.parametrize("how", ["no", "weigh", "recombine", "augment"])
+def test_turned_limbs_keep_the_length_of_every_bone():
+    generator = torch.Generator().manual_seed(0)
+    poses = torch.rand(400, 17, 2, generator=generator) - 0.5
+    turned = turn_limbs(poses, BODY, generator)
+
+    def bones(p):
+        return torch.stack([p[:, b] - p[:, a] for a, b in BODY.edge_indices], 1)
+
+    assert torch.allclose(bones(turned).norm(dim=-1), bones(poses).norm(dim=-1), atol=1e-5)
+    angle = (
+        bones(turned)[..., 1].atan2(bones(turned)[..., 0]) - bones(poses)[..., 1].atan2(bones(poses)[..., 0])
+    ).sin()
+    moved = [n for n, (a, b) in enumerate(BODY.edges) if "elbow" in a + b and "shoulder" in a + b]
+    still = (angle[:, moved].abs() < 1e-6).double().mean().item()
+    assert len(moved) == 2 and 0.2 < still < 0.3  # an upper arm turns with its root or at it: three times in four
+    middle = [BODY.index(j) for j in ("pelvis", "spine", "neck", "head", "head_top")]
+    assert torch.equal(turned[:, middle], poses[:, middle])
+
+
+@pytest.mark.parametrize("how", ["no", "weigh", "recombine", "limbs", "augment"])
 def test_vary(how):
     poses = torch.rand(8, 17, 2) - 0.5
     varied = vary(poses, how, BODY, torch.Generator().manual_seed(0))

@@ -5,7 +5,7 @@ import torch
 
 from kp.datasets.clips import Clips
 from kp.datasets.priors import Poses
-from kp.datasets.retrieval import WEIGHED_EVERY, nearest_prior, weigh_prior
+from kp.datasets.retrieval import WEIGHED_EVERY, coverage, nearest_prior, silhouettes, weigh_prior
 from kp.errors import KpError
 from kp.method.renderer import render_skeleton
 from kp.skeletons import BODY
@@ -52,3 +52,10 @@ def test_a_weighed_prior_holds_what_the_videos_show():
     frames = ((figures(keypoints[shown]) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
     weighed = weigh_prior(poses_of(keypoints), Clips(["a"], [""], [frames]), BODY)
     assert torch.equal(weighed.keypoints, keypoints[[3, 70, 70, 3]]) and len(weighed.sources) == 4
+
+
+def test_poses_cover_their_own_silhouettes_and_not_others():
+    few, others = random(0, 20, 17, 2), random(1, 20, 17, 2)
+    own, foreign = (coverage(silhouettes(figures(p)), poses_of(few), BODY).median().item() for p in (few, others))
+    assert own > 0.9 > 0.8 > foreign
+    assert torch.equal(*(coverage(silhouettes(figures(few)), poses_of(few), BODY, seed=3) for _ in range(2)))

@@ -21,6 +21,8 @@ By = Literal["motion", "person", "selfie", "brightness"]
 people. "selfie": one of them alone, for people within two metres of the camera. "brightness": it is brighter or darker
 than all around it."""
 MOST = 1000  # clips to learn from, where there are more
+Finder = Callable[[UInt8[np.ndarray, "t h w 3"]], Bool[np.ndarray, "t h w"]]
+"""A clip's frames → where the subject is."""
 ADVICE = {
     "motion": "the camera must stand still and the subject must move; for people try by person",
     "person": "is the subject a person, and upright? If not, try by motion",
@@ -63,15 +65,16 @@ def write_masks(
     return len(paths)
 
 
-def finder(
-    videos: Path, out: Path, by: By, size: int, steps: int, seed: int, device: str
-) -> Callable[[UInt8[np.ndarray, "t h w 3"]], Bool[np.ndarray, "t h w"]]:
-    """The subject in a clip's frames, by one of the ways."""
-    if by == "motion":
-        clips = load_clips(videos, "train", size, background=True, memory=1.0).some(MOST)
-        net = train_foreground(clips, steps, seed, device=device, keep=out)
-        return lambda frames: motion_masks(net, frames, size)
-    cv2 = library("cv2", "video", videos)
-    if by == "brightness":
-        return lambda frames: brightness_mask(frames, cv2)
-    return PersonFinder(cv2, close=by == "selfie")
+def finder(videos: Path, out: Path, by: By, size: int, steps: int, seed: int, device: str) -> Finder:
+    """Finds the subject in a clip's frames, by one of the ways; by motion after a training on the train clips."""
+    if by != "motion":
+        return ready_finder(by, videos)
+    clips = load_clips(videos, "train", size, background=True, memory=1.0).some(MOST)
+    net = train_foreground(clips, steps, seed, device=device, keep=out)
+    return lambda frames: motion_masks(net, frames, size)
+
+
+def ready_finder(by: Literal["person", "selfie", "brightness"], path: Path) -> Finder:
+    """Finds the subject in frames, by a way that learns nothing. KpError, about ``path``, if OpenCV is missing."""
+    cv2 = library("cv2", "video", path)
+    return (lambda frames: brightness_mask(frames, cv2)) if by == "brightness" else PersonFinder(cv2, by == "selfie")

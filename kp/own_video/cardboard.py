@@ -1,9 +1,8 @@
-"""A reader taught by drawings before any film is seen: poses of the prior as cardboard figures, read by a network.
+"""Cardboard figures: poses of the prior drawn so that a network that reads the drawings reads frames, too.
 
 A pose is drawn as grey shapes, one for each bone, as wide and as bright as a file says (Ju, Black, Yacoob, "Cardboard
 people", Face and Gesture 1996). Limbs come from different poses, are turned, folded and stretched; widths, light and
-blur vary; blobs and sticks lie about. A network that reads such drawings reads frames of a subject on black, too: no
-label of the film, and no frame of it, was used. It is a start for the method, or a teacher of a student.
+blur vary; blobs and sticks lie about. What reads them is in kp/own_video/reader.py.
 """
 
 from collections.abc import Sequence
@@ -14,25 +13,22 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from kp.config import Optimizer
-from kp.datasets.priors import Poses, recombine, reflect_some
+from kp.datasets.priors import recombine, reflect_some
 from kp.errors import KpError
 from kp.geometry import draw_similarity
-from kp.method.networks import UNetRegressor, joint_soft_argmax
 from kp.skeletons import Skeleton
-from kp.training.optim import teach_fresh
 from kp.validation import parse, validated
 
 LENGTHEN = 0.1  # standard deviation of a limb's change of length
 FOLDED = 0.1  # share of limbs that are folded towards their first joint
 UNSEEN = 0.03  # share of limbs' bones that are not drawn
+HALO = 0.7  # share of the drawings with a grey rim
 STRETCH = 0.08  # of a whole pose, along x and along y
 PLACE = {"angle": 0.5, "scale": 0.15, "shift": 0.12}  # of a whole pose
 WIDER = 0.25  # widths vary at random by this share
 RIM = 1 / 16  # of the image side: a black margin around what a reader sees, for joints just outside the image
-MAPS = 0.02  # weight of the maps' loss beside the squared error
 SOFT = 2.5  # how fast a shape ends: its grey falls from 0.9 to 0.1 within about 5 / SOFT pixels at 64 a side
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -197,7 +193,9 @@ def about(poses: Float[Tensor, "b k 2"], joints: Sequence[int], root: int, chang
 
 
 def spoil(drawings: Float[Tensor, "b 1 s s"], generator: torch.Generator) -> Float[Tensor, "b 1 s s"]:
-    """Drawings in [0, 1] with blobs and sticks beside the figure, uneven light, blur, another gamma, and noise."""
+    """Drawings in [0, 1] with a grey rim around the figure, as masks that are too wide leave, blobs and sticks beside
+    it, uneven light, blur, another gamma, and noise.
+    """
     count, size = len(drawings), drawings.shape[-1]
     axis = torch.linspace(-1, 1, size)
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).view(-1, 2)
@@ -205,6 +203,9 @@ def spoil(drawings: Float[Tensor, "b 1 s s"], generator: torch.Generator) -> Flo
     def uniform(*shape):
         return torch.rand(count, *shape, generator=generator)
 
+    near = F.avg_pool2d(F.max_pool2d(drawings, 3, 1, 1), 3, 1, 1) > 0.15
+    grey = (0.05 + 0.15 * uniform(1, 1, 1)) * (uniform(1, 1, 1) < HALO)
+    drawings = torch.maximum(drawings, near * grey)
     centre, radius = 2 * uniform(4, 1, 2) - 1, 0.02 + 0.12 * uniform(4, 1)
     blobs = torch.sigmoid((radius - (grid - centre).norm(dim=-1)) * 60)
     blobs = (blobs * (0.2 + 0.4 * uniform(4, 1)) * (uniform(4, 1) < 0.25)).amax(1)
@@ -220,76 +221,3 @@ def spoil(drawings: Float[Tensor, "b 1 s s"], generator: torch.Generator) -> Flo
     spoilt = spoilt + (blurred - spoilt) * uniform(1, 1, 1)
     spoilt = spoilt.clamp(0, 1) ** (0.5 * (uniform(1, 1, 1) - 0.5)).exp()
     return (spoilt + 0.02 * torch.randn(spoilt.shape, generator=generator)).clamp(0, 1)
-
-
-def map_loss(scores: Float[Tensor, "b k h w"], points: Float[Tensor, "b k 2"]) -> Float[Tensor, ""]:
-    """Cross-entropy of the joints' maps and Gaussians of 0.7 cells around the true points (x, y) in [-1, 1].
-
-    The squared error of the read-out alone teaches where a map's mean should be, not that it should be narrow: with
-    this term a reader learns in half the steps (Nibali, He, Morgan, Prendergast, "Numerical coordinate regression with
-    convolutional neural networks", 2018, with another divergence).
-    """
-    height, width = scores.shape[2:]
-
-    def bell(at, cells):
-        return (-(((torch.linspace(-1, 1, cells) - at[..., None]) * (cells - 1) / 2 / 0.7) ** 2) / 2).exp()
-
-    goal = bell(points[..., 1], height)[..., :, None] * bell(points[..., 0], width)[..., None, :]
-    goal = goal.flatten(2) / goal.flatten(2).sum(-1, keepdim=True).clamp_min(1e-6)
-    return -(goal * scores.flatten(2).log_softmax(-1)).sum(-1).mean()
-
-
-def reader_loss(scores: Float[Tensor, "b k h w"], points: Float[Tensor, "b k 2"]) -> Float[Tensor, ""]:
-    """Squared error of the read-out and the maps' loss, over the joints whose points (x, y) in [-1, 1] are not NaN."""
-    seen = points.isfinite().all(-1)
-    squares = F.mse_loss(joint_soft_argmax(scores)[seen], points[seen])
-    return squares + MAPS * map_loss(scores[seen][None], points[seen][None])
-
-
-def teach_reader(
-    poses: Poses,
-    renderer: CardboardRenderer,
-    rates: Optimizer,
-    seed: int,
-    width: int = 16,
-    name: str = "",
-    keep: Path | None = None,
-) -> nn.Module:
-    """η's own network, taught to read poses off cardboard figures of varied prior poses. Grey pictures with a rim, in
-    [-1, 1] (n, 1, s, s) → keypoints (n, k, 2) in their frame; :func:`read_frames` asks it about images.
-
-    rates: steps, batch, rate and its course. width: channels of the first stage. keep: a file to go on from after the
-    call was cut off.
-    """
-
-    def loss(net: nn.Module, generator: torch.Generator) -> Tensor:
-        pose = renderer.vary(poses.sample(rates.batch, generator), generator) * renderer.inside
-        drawn = spoil(renderer.draw(pose, generator), generator) * renderer.window
-        return reader_loss(net.scores(drawn * 2 - 1), pose)
-
-    def make() -> nn.Module:
-        return UNetRegressor(len(renderer.skeleton), width, 1)
-
-    return teach_fresh(make, loss, rates, seed, name, keep=keep)
-
-
-@torch.no_grad()
-def read_frames(
-    reader: nn.Module, images: Float[Tensor, "n 3 s s"], renderer: CardboardRenderer
-) -> Float[Tensor, "n k 2"]:
-    """Keypoints (x, y) in [-1, 1] that a reader finds in images in [-1, 1] on black, some of them just outside: the
-    mean of the readings of the image's brightness and of its mirror image, where the skeleton has sides.
-    """
-    grey = F.pad(images.mean(1, keepdim=True), 4 * [renderer.rim], value=-1.0)
-    return mirrored_mean(reader, grey, renderer.skeleton) / renderer.inside
-
-
-@torch.no_grad()
-def mirrored_mean(net: nn.Module, images: Float[Tensor, "n c s s"], skeleton: Skeleton) -> Float[Tensor, "n k 2"]:
-    """What a network of images → keypoints reads: the mean of an image's reading and that of its mirror image, or the
-    former alone where the skeleton has no sides.
-    """
-    plain = torch.cat([net(x) for x in images.split(64)])
-    if not skeleton.mirror_pairs:
-        return plain
-    return (plain + skeleton.mirrored(torch.cat([net(x.flip(3)) for x in images.split(64)]))) / 2

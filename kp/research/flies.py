@@ -16,7 +16,7 @@ from kp.config import Optimizer
 from kp.files import read_npz
 from kp.geometry import draw_similarity, from_pixels, joint_errors, resize_pixels
 from kp.method.networks import UNetRegressor
-from kp.own_video.cardboard import reader_loss
+from kp.own_video.reader import reader_loss
 from kp.skeletons import Skeleton, check_joints
 from kp.training.optim import teach_fresh
 

@@ -1,12 +1,9 @@
 import json
-import math
 import re
 
 import pytest
 import torch
 
-from kp.config import Optimizer
-from kp.datasets.priors import Poses
 from kp.errors import KpError
 from kp.own_video.cardboard import (
     Cardboard,
@@ -15,10 +12,7 @@ from kp.own_video.cardboard import (
     about,
     children,
     load_cardboard,
-    map_loss,
-    read_frames,
     spoil,
-    teach_reader,
 )
 from kp.skeletons import Skeleton
 
@@ -108,19 +102,6 @@ def test_spoilt_drawings_stay_pictures_and_differ():
     assert (a.amax((1, 2, 3)) > 0.15).float().mean() > 0.4  # most have a blob or a stick
 
 
-def test_a_reader_learns_a_pose_and_reads_images():
-    renderer = CardboardRenderer(STICK, BOTH, 32)
-    reader = teach_reader(Poses(POSE, ["one"]), renderer, Optimizer(steps=60, batch=8, lr=3e-3), seed=0, width=8)
-    drawn = renderer.draw(POSE.expand(4, -1, -1) * renderer.inside, generator()) * 2 - 1
-    images = torch.nn.functional.pad(drawn, 4 * [-renderer.rim])
-    found = read_frames(reader, images.expand(-1, 3, -1, -1), renderer)
-    assert found.shape == (4, 4, 2) and (found - POSE).norm(dim=-1).mean() < 0.25
-    again = teach_reader(Poses(POSE, ["one"]), renderer, Optimizer(steps=60, batch=8, lr=3e-3), seed=0, width=8)
-    assert all(
-        torch.equal(a, b) for a, b in zip(reader.state_dict().values(), again.state_dict().values(), strict=True)
-    )
-
-
 NO_FOOT = "the skeleton 'stick' has no bone 'top-foot'; it has: top-middle"
 
 
@@ -150,18 +131,6 @@ def test_no_file_and_nothing_to_draw(tmp_path):
         load_cardboard(tmp_path / "none.json", STICK)
     with pytest.raises(KpError, match="draws no bone of the skeleton 'stick'; give some a width"):
         CardboardRenderer(STICK, Cardboard((Part(("top-middle",), (0, 0, 0), (1.0, 1.0)),)), 32)
-
-
-def test_map_loss_is_least_for_the_right_map():
-    points = torch.tensor([[[0.0, -0.5]]])
-    axis = torch.linspace(-1, 1, 17)
-    right = -(((axis[None, :] - 0.0) * 8 / 0.7) ** 2 + ((axis[:, None] + 0.5) * 8 / 0.7) ** 2) / 2
-    entropy = map_loss(right[None, None], points).item()
-    assert entropy < map_loss(right.T[None, None], points).item() - 1
-    assert entropy < map_loss(0.5 * right[None, None], points).item()
-    assert map_loss(torch.zeros(1, 1, 17, 17), points).item() == pytest.approx(math.log(17 * 17), abs=1e-4)
-    scores = right[None, None].double().requires_grad_()
-    assert torch.autograd.gradcheck(lambda s: map_loss(s, points.double()), (scores,))
 
 
 def test_stretch_is_checked():

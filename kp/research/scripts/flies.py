@@ -20,7 +20,8 @@ from kp.datasets.clips import load_clips, to_images
 from kp.datasets.priors import load_prior
 from kp.files import sha256
 from kp.inference.predictor import Predictor
-from kp.own_video.cardboard import CardboardRenderer, load_cardboard, mirrored_mean, read_frames, teach_reader
+from kp.own_video.cardboard import CardboardRenderer, load_cardboard
+from kp.own_video.reader import mirrored_mean, read_frames, teach_reader
 from kp.provenance import command_line, data_checksum, write_record
 from kp.research.flies import Labels, errors, load_labels, train_on_labels
 from kp.research.outlines import retrieve
@@ -44,9 +45,11 @@ def flies(name: str, seed: int) -> Config:
 def teach(config: Config, skeleton: Skeleton, steps: int, runs: Path) -> tuple[torch.nn.Module, CardboardRenderer]:
     """The reader of a fly's prior, and the renderer of the figures that taught it."""
     renderer = CardboardRenderer(skeleton, load_cardboard(FIGURE, skeleton), config.data.size)
-    rates = Optimizer(steps=steps, batch=16, lr=4e-3)
+    rates = Optimizer(steps=steps, batch=16, lr=4e-3, average=0.995)
+    clips = load_clips(config.data.videos, "train", config.data.size, background=True)
+    film = torch.cat([to_images(frames) for frames in clips.frames])
     keep = runs / f"reader_{config.data.videos.name}_seed{config.seed}_{sha256(FIGURE)[:12]}.pt"
-    reader = teach_reader(load_prior(config.data), renderer, rates, config.seed, name="reader", keep=keep)
+    reader = teach_reader(load_prior(config.data), renderer, rates, config.seed, film, name="reader", keep=keep)
     keep.unlink(missing_ok=True)
     return reader, renderer
 

@@ -1,6 +1,7 @@
-"""The gradient field of the reconstruction: minus the gradient of ‖Γ(Ψ(β(p), x')) − Γ(x)‖² at a joint.
+"""Where a loss would move a joint: the gradient fields of the reconstruction and of the renderer.
 
-It ties a drawing to its image.
+Of the reconstruction: minus the gradient of ‖Γ(Ψ(β(p), x')) − Γ(x)‖² at a joint, which ties a drawing to its image. Of
+the renderer alone: minus the gradient of ‖β(p) − β(p₀)‖², and whether descent on it comes home.
 """
 
 import torch
@@ -8,8 +9,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from kp.geometry import joint_errors
 from kp.method.features import PixelPyramid
 from kp.method.model import Model
+from kp.method.renderer import render_skeleton
+from kp.skeletons import Skeleton
 
 
 def gradient_field(
@@ -55,3 +59,30 @@ def points_home(
         moved[:, joint] += shift[:, joint]
         home[:, joint] = ((gradient_field(model, moved, frame, other)[:, joint] * -shift[:, joint]).sum(-1) > 0).float()
     return home.mean(0)
+
+
+def renderer_field(
+    pose: Float[Tensor, "k 2"],
+    joint: int,
+    places: Float[Tensor, "n 2"],
+    skeleton: Skeleton,
+    sigma: float,
+    size: int = 64,
+    steps: int = 120,
+) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
+    """One joint of a pose put into other places: where descent on ‖β(p) − β(pose)‖² would move it from each, and how
+    far from its own place it is after ``steps`` of Adam (rate 0.01), % of the image size.
+
+    pose and places: (x, y) in [-1, 1]. sigma: width of the lines.
+    """
+    edges = skeleton.edge_indices
+    goal = render_skeleton(pose[None], edges, size, sigma)
+    point = places.clone().requires_grad_()
+    optimizer, pulls = torch.optim.Adam([point], 0.01), []
+    for _ in range(steps):
+        moved = pose.expand(len(places), -1, -1).index_copy(1, torch.tensor([joint]), point[:, None])
+        optimizer.zero_grad()
+        (render_skeleton(moved, edges, size, sigma) - goal).square().mean((1, 2, 3)).sum().backward()
+        pulls.append(-point.grad.clone())
+        optimizer.step()
+    return pulls[0], joint_errors(point.detach()[:, None], pose[joint].expand(len(places), 1, 2))[:, 0]

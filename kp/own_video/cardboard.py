@@ -21,12 +21,12 @@ from kp.geometry import draw_similarity
 from kp.skeletons import Skeleton
 from kp.validation import parse, validated
 
-LENGTHEN = 0.1  # standard deviation of a limb's change of length
+LENGTHEN = 0.07  # standard deviation of a limb's change of length
 FOLDED = 0.1  # share of limbs that are folded towards their first joint
 UNSEEN = 0.03  # share of limbs' bones that are not drawn
 HALO = 0.7  # share of the drawings with a grey rim
-STRETCH = 0.08  # of a whole pose, along x and along y
-PLACE = {"angle": 0.5, "scale": 0.15, "shift": 0.12}  # of a whole pose
+STRETCH = 0.05  # of a whole pose, along x and along y
+PLACE = {"angle": 0.2, "scale": 0.1, "shift": 0.12}  # of a whole pose
 WIDER = 0.25  # widths vary at random by this share
 RIM = 1 / 16  # of the image side: a black margin around what a reader sees, for joints just outside the image
 SOFT = 2.5  # how fast a shape ends: its grey falls from 0.9 to 0.1 within about 5 / SOFT pixels at 64 a side
@@ -48,7 +48,7 @@ class Part:
     width: tuple[Share, Share, Share]
     light: tuple[Share, Share]
     beyond: tuple[Share, Share] = (1.0, 1.0)
-    turn: Annotated[float, Field(ge=0)] = 0.25
+    turn: Annotated[float, Field(ge=0)] = 0.2
     stretch: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self):

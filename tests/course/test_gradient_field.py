@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from kp.course.gradient_field import gradient_field, points_home
+from kp.course.gradient_field import gradient_field, points_home, renderer_field
 from kp.method.model import Model
+from kp.skeletons import Skeleton
 
 
 class Copy(nn.Module):
@@ -63,3 +64,14 @@ def test_the_share_that_points_home(model, poses):
     assert not math.isclose(
         share.mean().item(), points_home(model, home, -frame, frame, away=0.03).mean().item(), abs_tol=0.3
     )
+
+
+def test_one_end_of_a_line_is_pulled_home():
+    """From a little aside the end of a line comes back, and the pull points home; with thin lines it does not."""
+    line = Skeleton("line", ("a", "b"), (("a", "b"),), ())
+    pose = torch.tensor([[-0.5, 0.0], [0.2, 0.0]])
+    places = pose[1] + torch.tensor([[0.0, 0.1], [0.0, -0.1], [0.15, 0.0]])
+    pull, left = renderer_field(pose, 1, places, line, 0.2)
+    assert ((pull * (pose[1] - places)).sum(1) > 0).all() and left.max() < 1
+    _, far = renderer_field(pose, 1, pose[1] + torch.tensor([[0.0, 0.6]]), line, 0.08)
+    assert far.item() > 5

@@ -81,6 +81,7 @@ def fit(
     masks: Literal["motion", "person", "selfie", "brightness", "none"] = "motion",
     vary_prior: Literal["no", "limbs"] = "no",
     start: str = "",
+    figure: Path | None = None,
     every: int = 1,
     size: int = 64,
     steps: int = 1000,
@@ -113,9 +114,13 @@ def fit(
             poses; refused where they do not fit the silhouettes better (kp check --masks says so beforehand).
         start: Go on from a published model (people, faces), a run or a .safetensors file with this skeleton; empty
             starts afresh.
+        figure: A cardboard figure of the subject, a .json file that says how wide and how bright its parts are, as
+            data/flies/cardboard.json does. A network that reads drawings of this figure then teaches the student, in
+            the method's place: for small animals of many limbs, where the method gets nowhere.
         every: Take every so many frames: neighbours of fast cameras are nearly equal.
         size: Resolution of the model, pixels a side (with --start that of the model).
-        steps: Steps of the main training; with more than before, a finished fit goes on.
+        steps: Steps of the main training (with --figure, half of the steps of the network that reads figures); with
+            more than before, a finished fit goes on.
         student_steps: Steps of the student's.
         seed: Seed of every random choice.
         min_likelihood: Joints of a lower likelihood or score in the file of poses count as not marked.
@@ -138,6 +143,7 @@ def fit(
         boxes=tuple(path.absolute() for path in subject.boxes),
         every=every,
         start=start,
+        figure=str(figure.absolute()) if figure else "",
         masks=masks,
         vary_prior=vary_prior,
         size=size,

@@ -1,8 +1,9 @@
 """From a folder of ordinary videos and a file of poses to a model, in stages: ``kp fit``.
 
 RUN/set: square clips and the prior (kp/own_video/prepare.py). RUN/masks: where the subject is
-(kp/own_video/masks). RUN/checkpoint.pt: the method, trained on the subject on black (kp/training/loop.py).
-RUN/model.safetensors: its student, which sees the background and needs no masks (kp/training/distil.py). A stage's
+(kp/own_video/masks). RUN/checkpoint.pt: the method, trained on the subject on black (kp/training/loop.py); with a
+cardboard figure of the subject, only η's pre-training, and a reader of such figures teaches in the method's place.
+RUN/model.safetensors: the student, which sees the background and needs no masks (kp/own_video/lessons.py). A stage's
 result is there whole or not at all; started again, finished stages are skipped and the others go on.
 """
 
@@ -29,12 +30,12 @@ from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.check import Grave, advise, look_through
 from kp.own_video.coverage import check_turned_limbs
+from kp.own_video.lessons import lessons_of, lessons_of_figures, student_of
 from kp.own_video.masks.write import By, write_masks
 from kp.own_video.prepare import prepare
 from kp.own_video.stages import Stages
 from kp.skeletons import BODY, FACE, Skeleton, find_skeleton, skeleton_with
 from kp.training.diagnostics import Verdict
-from kp.training.distil import pseudo_labels, train_student
 from kp.training.loop import train
 from kp.training.monitor import Monitor
 from kp.training.state import State
@@ -42,9 +43,8 @@ from kp.validation import parse
 from kp.video import find_videos, read_header
 
 SHIPPED_POSES = {"people": "data/people/priors/matched.npz", "faces": "data/faces/priors/photographs.npz"}
-LABELS_EVERY = 2  # frames that the student learns from: neighbours are nearly equal
-LABELS_OF = 2000  # clips that it learns from, where there are more
 SURE, FEW_LIKELY, MANY_LIKELY = 0.6, 0.4, 0.7  # confidence of a likely joint; shares of them
+READER_STEPS = 2  # of a reader of figures, for each step that the method would have had
 MAY_GROW = ("steps", "student_steps")  # settings that a folder's fit may have more of: it goes on then
 
 
@@ -62,6 +62,7 @@ class Fit:
     boxes: tuple[Path, ...] = ()
     every: int = 1
     start: str = ""
+    figure: str = ""
     masks: By | Literal["none"] = "motion"
     vary_prior: Literal["no", "limbs"] = "no"
     size: int = 64
@@ -186,7 +187,7 @@ def choose_config(settings: Fit, out: Path, start: Predictor | None = None) -> C
             "data.size": start.size if start else settings.size,
             "data.skeleton": name,
             "data.move": True,  # cameras are tilted, crops off the middle
-            "optimizer.steps": settings.steps,
+            "optimizer.steps": 0 if settings.figure else settings.steps,
             "optimizer.pretrain_steps": settings.pretrain_steps or pretrain_steps_for(len(find_skeleton(name))),
         },
     )
@@ -231,6 +232,8 @@ def _fit_alone(
     films, size = find_videos(list(settings.videos)), start.size if start else settings.size
     if settings.vary_prior == "limbs" and settings.masks == "none":
         raise KpError("--vary-prior limbs: whether it helps is judged by masks; leave --masks none out")
+    if settings.figure and settings.masks == "none":
+        raise KpError(f"{settings.figure}: figures are read on black; leave --masks none out")
     if not (out / "set").is_dir():
         poses, topology = open_poses(settings.poses, settings.skeleton, settings.min_likelihood, start)
         if settings.check:
@@ -254,11 +257,17 @@ def _fit_alone(
         weights, number = (start.model, start.first_regressor) if start else None, 1 + (settings.masks != "none")
         with stages.stage(number):
             trained = train(config, out, device=device, start=weights, on_step=on_step, strict=True).predictor()
+        reader, student = out / "reader.part", out / "student.part"
         if settings.masks != "none":
-            with stages.stage(number + 1):
-                trained = student_of(trained, config, settings.student_steps, device, out / "student.part")
+            if settings.figure:
+                with stages.stage(number + 1):
+                    lessons = lessons_of_figures(Path(settings.figure), config, READER_STEPS * settings.steps, reader)
+            with stages.stage(stages.last):
+                lessons = lessons if settings.figure else lessons_of(trained, config)
+                trained = student_of(trained, lessons, config, settings.student_steps, device, student)
         trained.save(model)
-        (out / "student.part").unlink(missing_ok=True)
+        for part in (reader, student):
+            part.unlink(missing_ok=True)
     return load(model)
 
 
@@ -266,9 +275,9 @@ def plan(settings: Fit, joints: int, films: list[Path], size: int) -> Stages:
     """The stages of this fit, and how long each is expected to take."""
     frames = sum(read_header(film).count or 0 for film in films)
     pretraining = 0 if settings.start else settings.pretrain_steps or pretrain_steps_for(joints)
-    return Stages.of(
-        frames, size, settings.masks, settings.mask_steps, pretraining, settings.steps, settings.student_steps
-    )
+    method, reader = (0, READER_STEPS * settings.steps) if settings.figure else (settings.steps, 0)
+    masks, mask_steps, student = settings.masks, settings.mask_steps, settings.student_steps
+    return Stages.of(frames, size, masks, mask_steps, pretraining, method, student, reader)
 
 
 def check_first(films: list[Path], poses: PoseFile, skeleton: Skeleton, settings: Fit, size: int) -> None:
@@ -299,25 +308,3 @@ def conclusion(model: Predictor, out: Path, verdict: Verdict) -> str:
     if verdict.level == "doubtful" or likely < MANY_LIKELY:
         return f"look at the overlay before you use it: {words}; {verdict.seen}"
     return f"looks usable: {words}; look at the overlay of a film all the same"
-
-
-def student_of(
-    teacher: Predictor, config: Config, steps: int, device: str = "cpu", keep: Path | None = None
-) -> Predictor:
-    """A student that sees the frames as they are, taught what ``teacher`` sees in them on black; half of the frames
-    suffice. keep: a file to go on from after the call was cut off.
-    """
-    black = open_clips(config.but(**{"data.every": LABELS_EVERY}).data, "train").some(LABELS_OF)
-    labels = pseudo_labels(teacher, black)
-    config = config.but(
-        **{
-            "data.background": True,
-            "data.masks": None,
-            "data.augment": True,
-            "data.every": LABELS_EVERY,
-            "optimizer.steps": steps,
-            "optimizer.schedule": "one-cycle",
-            "optimizer.lr": 1e-3,
-        }
-    )
-    return train_student(teacher, config, open_clips(config.data, "train").some(LABELS_OF), labels, device, keep)

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 # seconds on one core of an AMD EPYC with bfloat16, quiet, at 64 pixels: first guesses, corrected as stages end
 PER_FRAME, PER_MASK, PER_MASK_STEP, PER_PRETRAIN_STEP, PER_STEP, PER_STUDENT_STEP = 0.03, 0.1, 0.4, 0.05, 0.5, 0.35
+PER_READER_STEP = 0.15
 
 
 @dataclass
@@ -20,21 +21,35 @@ class Stages:
 
     @staticmethod
     def of(
-        frames: int, size: int, masks: str, mask_steps: int, pretrain_steps: int, steps: int, student_steps: int
+        frames: int,
+        size: int,
+        masks: str,
+        mask_steps: int,
+        pretrain_steps: int,
+        steps: int,
+        student_steps: int,
+        reader_steps: int = 0,
     ) -> "Stages":
         """For films of so many frames, a model of ``size`` pixels and so many steps of each kind. masks: what tells the
-        subject from its background, or "none".
+        subject from its background, or "none". reader_steps: of a reader of figures, which teaches in the method's
+        place.
         """
         area = (size / 64) ** 2
         training = (pretrain_steps * PER_PRETRAIN_STEP + steps * PER_STEP) * area
         plan = [("square clips around the subject", frames * PER_FRAME)]
         masking = 2 * mask_steps * PER_MASK_STEP * area if masks == "motion" else frames * PER_MASK
         plan += [(f"masks by {masks}", masking)] if masks != "none" else []
-        plan.append(("the method", training))
+        plan.append(("the method" if steps else "η, which reads drawings", training))
+        plan += [("a reader of figures", reader_steps * PER_READER_STEP * area)] if reader_steps else []
         plan += (
             [("its student, which needs no masks", student_steps * PER_STUDENT_STEP * area)] if masks != "none" else []
         )
         return Stages(plan)
+
+    @property
+    def last(self) -> int:
+        """The number of the last stage."""
+        return len(self.plan) - 1
 
     @contextmanager
     def stage(self, number: int) -> Iterator[None]:

@@ -16,7 +16,7 @@ from kp.errors import KpError
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.fit import Fit, choose_config, find_poses, fit_stages, skeleton_of
-from kp.skeletons import FACE
+from kp.skeletons import BODY, FACE
 from kp.training.diagnostics import Verdict
 from kp.training.state import State
 
@@ -76,7 +76,7 @@ def test_stages_that_are_done_are_skipped_and_the_end_is_the_same(asked, small, 
         if state.step == 2:
             raise KeyboardInterrupt
 
-    for stage in ("write_masks", "train", "student_of"):
+    for stage in ("write_masks", "train", "lessons_of", "student_of"):
         with monkeypatch.context() as patch:
             patch.setattr(kp.own_video.fit, stage, stop)
             with pytest.raises(KeyboardInterrupt):
@@ -231,3 +231,18 @@ def test_a_folder_of_the_version_before_goes_on(asked, small, tmp_path):
     assert fit_stages(replace(asked, masks="none"), run).skeleton.name == "body"
     with pytest.raises(KpError, match="holds a fit with other settings"):
         fit_stages(asked, run)
+
+
+def test_a_figure_teaches_in_the_methods_place(asked, small, tmp_path, capsys):
+    """η is pre-trained, a reader of figures looks at the film, and the student learns what the reader sees."""
+    figure = tmp_path / "figure.json"
+    bones = [f"{a}-{b}" for a, b in BODY.edges]
+    figure.write_text(json.dumps({"parts": [{"bones": bones, "width": [0.1, 0.1, 0.1], "light": [0.8, 0.8]}]}))
+    going = replace(asked, figure=str(figure))
+    model = fit_stages(going, tmp_path / "run")
+    assert model.skeleton.name == "body" and Predictor.load(tmp_path / "run/checkpoint.pt").size == 64
+    assert not list((tmp_path / "run").glob("*.part"))
+    said = capsys.readouterr().out
+    assert "stage 3 of 5: η, which reads drawings" in said and "stage 4 of 5: a reader of figures" in said
+    with pytest.raises(KpError, match="figures are read on black; leave --masks none out"):
+        fit_stages(replace(going, masks="none"), tmp_path / "other")

@@ -1,0 +1,69 @@
+"""What the student of ``kp fit`` is taught: what the method's model, or a reader of cardboard figures, sees in frames
+on black. The student itself sees the frames as they are.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kp.config import Config, Optimizer
+from kp.datasets.clips import to_images
+from kp.datasets.priors import load_prior
+from kp.datasets.sets import open_clips
+from kp.inference.predictor import Predictor
+from kp.own_video.cardboard import CardboardRenderer, load_cardboard
+from kp.own_video.reader import read_frames, teach_reader
+from kp.skeletons import find_skeleton
+from kp.training.distil import pseudo_labels, train_student
+
+EVERY = 2  # frames that the student learns from: neighbours are nearly equal
+MOST = 2000  # clips that it learns from, where there are more
+FILM = 2000  # frames whose mean pose a reader's figures take on
+READER = Optimizer(batch=16, lr=4e-3, average=0.995, schedule="one-cycle")
+
+Lessons = list[Float[Tensor, "_ k 2"]]
+
+
+def lessons_of(teacher: Predictor, config: Config) -> Lessons:
+    """What a model sees in the train frames on black: keypoints (x, y) in [-1, 1], a list of them for each clip."""
+    return pseudo_labels(teacher, open_clips(config.but(**{"data.every": EVERY}).data, "train").some(MOST))
+
+
+def lessons_of_figures(figure: Path, config: Config, steps: int, keep: Path | None = None) -> Lessons:
+    """What a reader sees in them that was taught, for ``steps``, by cardboard figures of the prior's poses, which take
+    on the film's mean pose while it learns (:func:`kp.own_video.reader.teach_reader`).
+
+    figure: a file as :func:`kp.own_video.cardboard.load_cardboard` reads it. keep: a file to go on from after the call
+    was cut off. KpError as from load_cardboard.
+    """
+    skeleton = find_skeleton(config.data.skeleton)
+    renderer = CardboardRenderer(skeleton, load_cardboard(figure, skeleton), config.data.size)
+    clips = open_clips(config.but(**{"data.every": EVERY}).data, "train").some(MOST)
+    frames = torch.cat([f[:: max(1, len(clips) * len(f) // FILM)] for f in clips.frames])
+    rates = replace(READER, steps=steps)
+    poses = load_prior(config.data, config.seed)
+    reader = teach_reader(poses, renderer, rates, config.seed, to_images(frames), name="reader", keep=keep)
+    return [read_frames(reader, to_images(f), renderer) for f in clips.frames]
+
+
+def student_of(
+    teacher: Predictor, lessons: Lessons, config: Config, steps: int, device: str = "cpu", keep: Path | None = None
+) -> Predictor:
+    """A student that starts as ``teacher``, sees the frames as they are, and learns ``lessons``; half of the frames
+    suffice. keep: a file to go on from after the call was cut off.
+    """
+    config = config.but(
+        **{
+            "data.background": True,
+            "data.masks": None,
+            "data.augment": True,
+            "data.every": EVERY,
+            "optimizer.steps": steps,
+            "optimizer.schedule": "one-cycle",
+            "optimizer.lr": 1e-3,
+        }
+    )
+    return train_student(teacher, config, open_clips(config.data, "train").some(MOST), lessons, device, keep)

@@ -306,5 +306,6 @@ def conclusion(model: Predictor, out: Path, verdict: Verdict) -> str:
     if verdict.level == "wrong" or likely < FEW_LIKELY:
         return f"not usable: {verdict.seen if verdict.level == 'wrong' else words}; see {out / 'report.html'}"
     if verdict.level == "doubtful" or likely < MANY_LIKELY:
-        return f"look at the overlay before you use it: {words}; {verdict.seen}"
+        seen = "" if verdict.level == "early" else f"; {verdict.seen}"
+        return f"look at the overlay before you use it: {words}{seen}"
     return f"looks usable: {words}; look at the overlay of a film all the same"

@@ -18,7 +18,7 @@ from kp.skeletons import Skeleton
 
 LEFT, RIGHT, MIDDLE = "#3b8eea", "#e5484d", "#f5c518"  # the subject's left is blue, right is red
 MANY = 40  # edges from which on poses are drawn with thinner lines
-WORSE, BETTER = "#d55e00", "#0072b2"  # these and the next: told apart by colour-blind eyes, too (Okabe and Ito)
+WORSE, BETTER = "#d55e00", "#0072b2"  # these and the next: distinct to colour-blind eyes as well (Okabe and Ito)
 LINES = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#d55e00")
 STYLE = {
     "font.size": 9,

@@ -213,7 +213,7 @@ def _as_rgb(image: Image.Image, path: Path, largest: int) -> UInt8[np.ndarray, "
             f"{path}: holds numbers with a decimal point, whose black and white kp cannot know: save 8 or 16 bits"
         )
     if not upright.mode.startswith("I"):
-        pixels = np.array(upright.convert("RGB"))  # a copy: torch wants to be able to write
+        pixels = np.array(upright.convert("RGB"))  # a copy: torch must be able to write
         if _is_deep(image, path) and pixels.max() < 64:  # Pillow keeps the upper eight bits
             raise KpError(
                 f"{path}: holds 16-bit colours whose upper bits are empty, as cameras of 10 or 12 bits store them; "

@@ -14,7 +14,13 @@ COUNTED = (
 PATTERNS = {
     rf"\b({COUNTED}) an? ({UNITS})(?=[\s,.:;)]|$)": "one map per joint, or: one map for each joint",
     r"\bso (uneven|large|small|few|many|different) (is|are) (the|these|those)\b": "because the seeds vary so much",
-    r"\bheaps? of (poses|images|clips)\b": "a collection of poses",
+    r"\bheaps?\b(?! of memory)": "a collection of poses",
+    r"\b(reads?|reading) off\b": "predict from an image, read from a drawing",
+    r"\btold apart\b": "significantly different; distinct",
+    r"\bowed to\b": "due to",
+    r"\bforetells?\b": "predict",
+    r"\b(can|cannot|to) be had\b": "can be made, can be installed",
+    r"\b(misses|missed) (joints )?by\b": "has an error of",
 }
 """Regular expression → an example of what to write."""
 

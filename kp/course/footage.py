@@ -14,7 +14,7 @@ def fetch(package: str, scene: str, out: Path) -> Path:
     """The folder ``scene`` of a package's wheel, fetched by pip and unpacked into ``out``; nothing is done if it is
     there. It appears whole or not at all.
 
-    package: as pip wants it, "pose2sim==0.10.49". KpError if it cannot be fetched, or has no such folder.
+    package: as pip takes it, "pose2sim==0.10.49". KpError if it cannot be fetched, or has no such folder.
     """
     if out.is_dir():
         return out

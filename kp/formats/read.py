@@ -85,7 +85,7 @@ def _read_h5(path: Path) -> PoseFile:
         analysis = "node_names" in file and "tracks" in file
         whole = "point_scores" in file
     if analysis and not whole:
-        raise KpError(f"{path}: SLEAP's analysis file, but without scores, which its reader wants; give the .slp")
+        raise KpError(f"{path}: SLEAP's analysis file, but without scores, which its reader needs; give the .slp")
     return read_sleap(path) if analysis else deeplabcut.read_hdf5(path)
 
 

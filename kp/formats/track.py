@@ -130,7 +130,7 @@ def write_deeplabcut_h5(track: Track, path: Path) -> None:
     with atomic_write(path) as part:
         try:
             pandas.DataFrame(values, columns=names).to_hdf(part, key="df_with_missing", mode="w", format="table")
-            with tables.open_file(part, "a") as file:  # pandas before 3 wants it and later ones do not write it
+            with tables.open_file(part, "a") as file:  # pandas before 3 needs it, and later ones do not write it
                 file.root.df_with_missing._v_attrs.pandas_version = "0.15.2"
         except tables.HDF5ExtError as error:  # how it reports a write that failed
             raise OSError(str(error).splitlines()[-1]) from error

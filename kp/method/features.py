@@ -351,7 +351,7 @@ def read_lpips(path: Path, stages: tuple[int, ...]) -> Convolutions:
 
 
 def channels_first(kernel: np.ndarray) -> Float[Tensor, "o i h w"]:
-    """(h, w, inputs, outputs) as torch wants it."""
+    """(h, w, inputs, outputs) as torch stores it."""
     return torch.tensor(kernel).permute(3, 2, 0, 1)
 
 

@@ -219,7 +219,7 @@ def advise(footage: list[Footage], pose_file: PoseFile, skeleton: Skeleton, size
     frames = sum(-(-len(f.boxes) // f.every) for f in footage)
     if frames < FEW_FRAMES:
         advice.append(
-            f"{frames} frames are few: a model that starts from nothing wants thousands. Go on from published weights "
+            f"{frames} frames are few: a model that starts from nothing needs thousands. Go on from published weights "
             "(--start)."
         )
     if len(poses) < FEW_POSES:

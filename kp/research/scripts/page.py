@@ -7,7 +7,7 @@ Seen on a slow line: 1.6 megabits a second, 150 ms there and back, files compres
 
     python -m kp.research.scripts.page _build/html
 
-Wants a built book, Chromium, and playwright (tests/requirements.txt).
+Needs a built book, Chromium, and playwright (tests/requirements.txt).
 """
 
 import functools

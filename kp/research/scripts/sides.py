@@ -1,6 +1,6 @@
 """What a drawing tells of left and right: ``python -m kp.research.scripts.sides``.
 
-η reads perfect drawings of test people. Nothing else is trained: what η cannot read off a perfect drawing, a Φ that
+η reads perfect drawings of test people. Nothing else is trained: what η cannot read from a perfect drawing, a Φ that
 draws perfectly cannot tell it. Three settings have cameras all around; beside them stands the usual one.
 """
 

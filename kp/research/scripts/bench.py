@@ -94,8 +94,8 @@ def components(preset: str) -> list[dict]:
 
 
 def shape_of_vgg19() -> VGG:
-    """VGG-19 to conv5_2 with random weights: the official features' arithmetic. Its weights cannot be downloaded here; the
-    time is the same.
+    """VGG-19 to conv5_2 with random weights: the official features' arithmetic. Its weights are in no package;
+    the time is the same.
     """
     generator = torch.Generator().manual_seed(0)
     weights = [

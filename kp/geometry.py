@@ -55,6 +55,12 @@ class Similarity:
         return moved.contiguous(memory_format=torch.channels_last)
 
 
+def rotations(angle: Float[Tensor, " b"]) -> Float[Tensor, "b 2 2"]:
+    """The matrix of each turn by ``angle`` radians, from x towards y."""
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([cos, -sin, sin, cos], -1).view(-1, 2, 2)
+
+
 def draw_similarity(
     count: int, generator: torch.Generator, angle: float = 0.3, scale: float = 0.15, shift: float = 0.2
 ) -> Similarity:
@@ -68,8 +74,7 @@ def draw_similarity(
         return 2 * torch.rand(count, *shape, generator=generator) - 1
 
     turn, factor, moved = angle * draw(), 1 + scale * draw(1, 1), shift * draw(2)
-    cos, sin = turn.cos(), turn.sin()
-    return Similarity(torch.stack([cos, -sin, sin, cos], -1).view(count, 2, 2) * factor, moved)
+    return Similarity(rotations(turn) * factor, moved)
 
 
 def joint_errors(predicted: Float[Tensor, "n k 2"], true: Float[Tensor, "n k 2"]) -> Float[Tensor, "n k"]:

@@ -8,6 +8,7 @@ from tyro.conf import Positional
 
 from kp.cli.options import Subject, Where
 from kp.errors import KpError, printable
+from kp.own_video.masks import By
 
 
 def check(
@@ -15,7 +16,7 @@ def check(
     poses: str,
     skeleton: str = "",
     subject: Subject = Where(),
-    masks: Literal["motion", "person", "selfie", "brightness"] = "motion",
+    masks: By = "motion",
     every: int = 1,
     size: int = 64,
     min_likelihood: float = 0.6,
@@ -59,6 +60,7 @@ def check(
         if subject.save_boxes and film.track:
             film.track.save(subject.save_boxes / f"{names[film.path]}.csv")
     advice = advise(footage, pose_file, topology, size, located)
+    covered = None
     if masks != "motion":
         shapes = silhouettes_of(footage, size, ready_finder(masks, films[0]))
         covered = judge_poses(shapes, in_squares(pose_file, topology, size), topology)
@@ -66,8 +68,8 @@ def check(
     write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print("\n".join(as_table(footage, located)))
     print(f"skeleton '{topology.name}': {len(topology)} joints")
-    if masks != "motion":
-        print(f"poses fit the silhouettes: {covered.plain:.2f} (1: perfectly; 0.85 and more is good)")
+    if covered:
+        print(covered)
     print("\n".join(f"- {printable(words)}" for words in advice) or "Nothing is amiss, as far as this can tell.")
     print(f"look at: {out}")
 
@@ -78,7 +80,7 @@ def fit(
     out: Path,
     skeleton: str = "",
     subject: Subject = Where(),
-    masks: Literal["motion", "person", "selfie", "brightness", "none"] = "motion",
+    masks: By | Literal["none"] = "motion",
     vary_prior: Literal["no", "limbs"] = "no",
     start: str = "",
     figure: Path | None = None,
@@ -209,7 +211,7 @@ def prepare(
 def masks(
     videos: Positional[Path],
     out: Positional[Path],
-    by: Literal["motion", "person", "selfie", "brightness"] = "motion",
+    by: By = "motion",
     size: int = 64,
     steps: int = 600,
     seed: int = 0,
@@ -218,9 +220,10 @@ def masks(
     """Make masks for a video set that has none.
 
     By motion: what moves before a static camera, whatever it is. By person: what two networks take for a person that
-    stands, sits or lies anywhere in the frame; they were taught masks and joints by people. By selfie: the first of
-    them alone, for people within two metres of the camera; it was taught masks only. By brightness: what is brighter or
-    darker than all around it, such as an insect in an arena. All but motion take OpenCV: pip install -e '.[video]'.
+    stands, sits or lies anywhere in the frame; they were trained on masks and joints that people marked. By selfie: the
+    first of them alone, for people within two metres of the camera; it was trained on masks only. By brightness: what
+    is brighter or darker than all around it, such as an insect in an arena. All but motion need OpenCV: pip install -e
+    '.[video]'.
 
     Then train with them: kp train laptop --data.videos VIDEOS --data.masks OUT
 

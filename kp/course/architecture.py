@@ -51,13 +51,10 @@ def encoder_picture(encoder: Encoder, size: int) -> Figure:
     last = len(stages) - 1
     for n in range(1, len(down)):
         start, end = n, last + 1 - n
-        style = {"arrowstyle": "-|>", "color": "#666666", "lw": 1.2, "ls": (0, (4, 2))}
-        axis.annotate(
-            "",
-            (end - 0.3, stages[end][2] / size / 2),
-            (start + 0.2, stages[start][2] / size / 2),
-            arrowprops=style | {"connectionstyle": f"arc3,rad=-{0.12 + 0.04 * n:.2f}"},
-        )
+        places = (end - 0.3, stages[end][2] / size / 2), (start + 0.2, stages[start][2] / size / 2)
+        bend = f"arc3,rad=-{0.12 + 0.04 * n:.2f}"
+        style = {"arrowstyle": "-|>", "color": "#666666", "lw": 1.2, "ls": (0, (4, 2)), "connectionstyle": bend}
+        axis.annotate("", *places, arrowprops=style)
     axis.set(xlim=(-0.5, last + 0.5), ylim=(-0.7, 0.95))
     axis.axis("off")
     return figure

@@ -78,11 +78,12 @@ def renderer_field(
     edges = skeleton.edge_indices
     goal = render_skeleton(pose[None], edges, size, sigma)
     point = places.clone().requires_grad_()
-    optimizer, pulls = torch.optim.Adam([point], 0.01), []
-    for _ in range(steps):
+    optimizer, pull = torch.optim.Adam([point], 0.01), torch.zeros_like(places)
+    for step in range(steps):
         moved = pose.expand(len(places), -1, -1).index_copy(1, torch.tensor([joint]), point[:, None])
         optimizer.zero_grad()
         (render_skeleton(moved, edges, size, sigma) - goal).square().mean((1, 2, 3)).sum().backward()
-        pulls.append(-point.grad.clone())
+        if step == 0:
+            pull = -point.grad.clone()
         optimizer.step()
-    return pulls[0], joint_errors(point.detach()[:, None], pose[joint].expand(len(places), 1, 2))[:, 0]
+    return pull, joint_errors(point.detach()[:, None], pose[joint].expand(len(places), 1, 2))[:, 0]

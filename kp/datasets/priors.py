@@ -1,5 +1,6 @@
 """Unpaired pose priors: 2-D poses that belong to no image of the videos, and their augmentation."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch import Tensor
 from kp.config import Data
 from kp.errors import KpError
 from kp.files import read_npz
-from kp.geometry import FAR, draw_similarity, from_pixels, resize_pixels
+from kp.geometry import FAR, draw_similarity, from_pixels, resize_pixels, rotations
 from kp.skeletons import Skeleton, check_joints, find_skeleton
 
 FEW = 20  # poses: too few to set some aside
@@ -138,6 +139,14 @@ def recombine(
     return keypoints
 
 
+def about(
+    poses: Float[Tensor, "b k 2"], joints: Sequence[int], root: int, change: Callable[[Tensor], Tensor]
+) -> Float[Tensor, "b k 2"]:
+    """Poses whose ``joints``, seen from ``root``, are changed by a function."""
+    base = poses[:, [root]]
+    return poses.index_copy(1, torch.tensor(joints), base + change(poses[:, list(joints)] - base))
+
+
 def turn_limbs(
     keypoints: Float[Tensor, "b k 2"], skeleton: Skeleton, generator: torch.Generator
 ) -> Float[Tensor, "b k 2"]:
@@ -150,10 +159,8 @@ def turn_limbs(
         for place, pivot in enumerate([root, *limb[:-1]]):
             turn = TURN * torch.randn(len(keypoints), generator=generator)
             turn = turn * (torch.rand(len(keypoints), generator=generator) < 0.5)
-            rotation = torch.stack([turn.cos(), -turn.sin(), turn.sin(), turn.cos()], -1).view(-1, 1, 2, 2)
-            base = keypoints[:, [pivot]]
-            turned = base + (rotation @ (keypoints[:, limb[place:]] - base)[..., None])[..., 0]
-            keypoints = keypoints.index_copy(1, torch.tensor(limb[place:]), turned)
+            rotation = rotations(turn)[:, None]
+            keypoints = about(keypoints, limb[place:], pivot, lambda p, r=rotation: (r @ p[..., None])[..., 0])
     return keypoints
 
 

@@ -5,7 +5,6 @@ people", Face and Gesture 1996). Limbs come from different poses, are turned, fo
 blur vary; blobs and sticks lie about. What reads them is in kp/own_video/reader.py.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +14,9 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from kp.datasets.priors import recombine, reflect_some
+from kp.datasets.priors import about, recombine, reflect_some
 from kp.errors import KpError
-from kp.geometry import draw_similarity
+from kp.geometry import draw_similarity, rotations
 from kp.skeletons import Skeleton
 from kp.validation import parse, validated
 
@@ -158,7 +157,7 @@ class CardboardRenderer:
             poses = recombine(poses, self.skeleton, generator)
         for (limb, root), sigma in zip(self.skeleton.limbs, self.turn, strict=True):
             turn = sigma * torch.randn(count, generator=generator)
-            rotation = torch.stack([turn.cos(), -turn.sin(), turn.sin(), turn.cos()], -1).view(-1, 1, 2, 2)
+            rotation = rotations(turn)[:, None]
             longer = 1 + LENGTHEN * torch.randn(count, 1, 1, generator=generator)
             turned = about(poses, limb, root, lambda p, r=rotation, f=longer: (r @ p[..., None])[..., 0] * f)
             poses = torch.where(uniform(1, 1) < 0.5, turned, poses)
@@ -184,12 +183,6 @@ def children(skeleton: Skeleton) -> dict[int, list[int]]:
             found += [b for a, b in skeleton.edge_indices if a == at and b not in found]
         below[joint] = sorted(found)
     return below
-
-
-def about(poses: Float[Tensor, "b k 2"], joints: Sequence[int], root: int, change) -> Float[Tensor, "b k 2"]:
-    """Poses whose ``joints``, seen from ``root``, are changed by a function."""
-    base = poses[:, [root]]
-    return poses.index_copy(1, torch.tensor(joints), base + change(poses[:, list(joints)] - base))
 
 
 def spoil(drawings: Float[Tensor, "b 1 s s"], generator: torch.Generator) -> Float[Tensor, "b 1 s s"]:

@@ -5,6 +5,7 @@ the masks are. Turning the limbs of the poses at random covers more; where that 
 poses as they are, it is worth a try (``data.vary_prior`` "limbs"), elsewhere it only makes D's task vaguer.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +40,11 @@ class Coverage:
     def rises(self) -> bool:
         """Whether turned limbs fit the silhouettes better."""
         return self.turned > self.plain + RISES
+
+    def __str__(self) -> str:
+        if math.isnan(self.plain):
+            return "poses fit the silhouettes: not judged, since no frame shows a subject; look at the masks (kp masks)"
+        return f"poses fit the silhouettes: {self.plain:.2f} (1: perfectly; {GOOD} and more is good)"
 
     def advice(self) -> list[str]:
         """What to do about poses that do not cover the footage; empty if they do."""

@@ -28,10 +28,12 @@ from kp.formats.read import fit_skeleton, read_pose_file
 from kp.geometry import evenly
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
+from kp.own_video.cardboard import load_cardboard
 from kp.own_video.check import Grave, advise, look_through
 from kp.own_video.coverage import check_turned_limbs
 from kp.own_video.lessons import lessons_of, lessons_of_figures, student_of
-from kp.own_video.masks.write import By, write_masks
+from kp.own_video.masks import By
+from kp.own_video.masks.write import write_masks
 from kp.own_video.prepare import prepare
 from kp.own_video.stages import Stages
 from kp.skeletons import BODY, FACE, Skeleton, find_skeleton, skeleton_with
@@ -236,6 +238,8 @@ def _fit_alone(
         raise KpError(f"{settings.figure}: figures are read on black; leave --masks none out")
     if not (out / "set").is_dir():
         poses, topology = open_poses(settings.poses, settings.skeleton, settings.min_likelihood, start)
+        if settings.figure:
+            load_cardboard(Path(settings.figure), topology)  # what is wrong with it is said at once
         if settings.check:
             check_first(films, poses, topology, settings, size)
         open_fit(settings, out)
@@ -263,7 +267,8 @@ def _fit_alone(
                 with stages.stage(number + 1):
                     lessons = lessons_of_figures(Path(settings.figure), config, READER_STEPS * settings.steps, reader)
             with stages.stage(stages.last):
-                lessons = lessons if settings.figure else lessons_of(trained, config)
+                if not settings.figure:
+                    lessons = lessons_of(trained, config)
                 trained = student_of(trained, lessons, config, settings.student_steps, device, student)
         trained.save(model)
         for part in (reader, student):

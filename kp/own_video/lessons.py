@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from kp.config import Config, Optimizer
-from kp.datasets.clips import to_images
+from kp.datasets.clips import Clips, to_images
 from kp.datasets.priors import load_prior
 from kp.datasets.sets import open_clips
 from kp.inference.predictor import Predictor
@@ -39,14 +39,22 @@ def lessons_of_figures(figure: Path, config: Config, steps: int, keep: Path | No
     figure: a file as :func:`kp.own_video.cardboard.load_cardboard` reads it. keep: a file to go on from after the call
     was cut off. KpError as from load_cardboard.
     """
+    clips = open_clips(config.but(**{"data.every": EVERY}).data, "train").some(MOST)
+    reader, renderer = teach_figures(figure, config, clips, steps, keep)
+    return [read_frames(reader, to_images(f), renderer) for f in clips.frames]
+
+
+def teach_figures(
+    figure: Path, config: Config, clips: Clips, steps: int, keep: Path | None = None
+) -> tuple[nn.Module, CardboardRenderer]:
+    """A reader that was taught by cardboard figures of the prior's poses, which took on the mean pose of ``clips``, of
+    subjects on black; and the renderer of those figures. Other parameters as in :func:`lessons_of_figures`.
+    """
     skeleton = find_skeleton(config.data.skeleton)
     renderer = CardboardRenderer(skeleton, load_cardboard(figure, skeleton), config.data.size)
-    clips = open_clips(config.but(**{"data.every": EVERY}).data, "train").some(MOST)
-    frames = torch.cat([f[:: max(1, len(clips) * len(f) // FILM)] for f in clips.frames])
-    rates = replace(READER, steps=steps)
-    poses = load_prior(config.data, config.seed)
-    reader = teach_reader(poses, renderer, rates, config.seed, to_images(frames), name="reader", keep=keep)
-    return [read_frames(reader, to_images(f), renderer) for f in clips.frames]
+    film = to_images(torch.cat([f[:: max(1, len(clips) * len(f) // FILM)] for f in clips.frames]))
+    rates, poses = replace(READER, steps=steps), load_prior(config.data, config.seed)
+    return teach_reader(poses, renderer, rates, config.seed, film, name="reader", keep=keep), renderer
 
 
 def student_of(

@@ -62,3 +62,10 @@ def test_advice():
 def test_nobody_seen_nothing_judged(standing):
     found = judge_poses(torch.zeros(3, 1, 64, 64), standing, BODY)
     assert math.isnan(found.plain) and not found.rises and found.advice() == []
+
+
+def test_what_is_printed(standing):
+    assert str(Coverage(0.9, 0.8)) == "poses fit the silhouettes: 0.90 (1: perfectly; 0.85 and more is good)"
+    assert str(judge_poses(torch.zeros(3, 1, 64, 64), standing, BODY)) == (
+        "poses fit the silhouettes: not judged, since no frame shows a subject; look at the masks (kp masks)"
+    )

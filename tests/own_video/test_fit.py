@@ -244,5 +244,9 @@ def test_a_figure_teaches_in_the_methods_place(asked, small, tmp_path, capsys):
     assert not list((tmp_path / "run").glob("*.part"))
     said = capsys.readouterr().out
     assert "stage 3 of 5: η, which reads drawings" in said and "stage 4 of 5: a reader of figures" in said
+    figure.write_text("{}")
+    with pytest.raises(KpError, match=re.escape(str(figure))):  # before anything is made
+        fit_stages(going, tmp_path / "third")
+    assert not (tmp_path / "third/set").exists()
     with pytest.raises(KpError, match="figures are read on black; leave --masks none out"):
         fit_stages(replace(going, masks="none"), tmp_path / "other")

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from kp.errors import KpError
+from kp.own_video.masks.region import largest_region
 
 RIM = 1 / 16  # of a frame's height, on each side: hardly any of it is the subject
 OTHERS = 0.9  # share of the rim that is surely background; the rest may be the subject's limbs
@@ -34,9 +35,3 @@ def brightness_mask(frames: UInt8[np.ndarray, "t h w 3"], cv2: ModuleType) -> Bo
             f"the frames' rim varies by {varies:.0f} of 255; masks by brightness need a background of one brightness"
         )
     return np.stack([largest_region(mask, cv2) for mask in differs > max(FAINT, MARGIN * varies)])
-
-
-def largest_region(mask: Bool[np.ndarray, "h w"], cv2: ModuleType) -> Bool[np.ndarray, "h w"]:
-    """The largest of the connected regions of a mask, the others taken away."""
-    _, regions = cv2.connectedComponents(mask.astype(np.uint8))
-    return mask & (regions == np.bincount(regions[mask], minlength=1).argmax())

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from kp.inference.published import MODELS
+from kp.own_video.masks.region import largest_region
 
 SELFIE, POSE = MODELS / "masks/selfie_segmentation.tflite", MODELS / "masks/pose_landmark_full.tflite"
 SIDE = 256  # pixels a side of what both networks see
@@ -76,6 +77,7 @@ def largest_box(mask: Bool[np.ndarray, "h w"], cv2: ModuleType) -> Box | None:
     """Left, top, right and bottom of the largest connected region of a mask, in pixels from the edge; None if it covers
     hardly anything.
     """
-    _, _, regions, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    left, top, width, height, area = max(regions[1:].tolist(), key=lambda region: region[4], default=[0] * 5)
-    return (left, top, left + width, top + height) if area >= LEAST * mask.size else None
+    rows, columns = np.nonzero(largest_region(mask, cv2))
+    if not len(rows) or len(rows) < LEAST * mask.size:
+        return None
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1

@@ -11,15 +11,12 @@ from tqdm import tqdm
 from kp.datasets.clips import load_clips
 from kp.errors import KpError, library
 from kp.files import atomic_folder
+from kp.own_video.masks import By
 from kp.own_video.masks.brightness import brightness_mask
 from kp.own_video.masks.motion import motion_masks, train_foreground
 from kp.own_video.masks.person import PersonFinder
 from kp.video import read_video, write_video
 
-By = Literal["motion", "person", "selfie", "brightness"]
-"""What tells the subject from its background. "motion": it moves before a static camera. "person": networks that know
-people. "selfie": one of them alone, for people within two metres of the camera. "brightness": it is brighter or darker
-than all around it."""
 MOST = 1000  # clips to learn from, where there are more
 Finder = Callable[[UInt8[np.ndarray, "t h w 3"]], Bool[np.ndarray, "t h w"]]
 """A clip's frames → where the subject is."""
@@ -37,11 +34,11 @@ def write_masks(
     """Write <out>/<split>/<clip>.mp4 for every clip of a video set, white where the subject is, at the size of the
     videos, as :func:`kp.datasets.clips.load_clips` reads them; returns how many.
 
-    by: what tells the subject from its background, see :data:`By`. size, steps, seed, device: of the network that
-    learns from the train clips what moves; the other ways learn nothing. ``out`` appears whole, at the end; until then
-    the masks are in <out>.part, and what was learnt in <out>.1 and <out>.2, from which the same call goes on. KpError
-    as from load_clips, if hardly anything moves, if the subject is found in less than half of the frames, if ``out``
-    holds files already, or if it cannot be written.
+    by: what tells the subject from its background, see :data:`kp.own_video.masks.By`. size, steps, seed, device: of the
+    network that learns from the train clips what moves; the other ways learn nothing. ``out`` appears whole, at the
+    end; until then the masks are in <out>.part, and what was learnt in <out>.1 and <out>.2, from which the same call
+    goes on. KpError as from load_clips, if hardly anything moves, if the subject is found in less than half of the
+    frames, if ``out`` holds files already, or if it cannot be written.
     """
     paths = sorted((videos / "videos").glob("*/*.mp4"))
     if not paths:

@@ -20,8 +20,9 @@ from kp.datasets.clips import load_clips, to_images
 from kp.datasets.priors import load_prior
 from kp.files import sha256
 from kp.inference.predictor import Predictor
-from kp.own_video.cardboard import CardboardRenderer, load_cardboard
-from kp.own_video.reader import mirrored_mean, read_frames, teach_reader
+from kp.own_video.cardboard import CardboardRenderer
+from kp.own_video.lessons import teach_figures
+from kp.own_video.reader import mirrored_mean, read_frames
 from kp.provenance import command_line, data_checksum, write_record
 from kp.research.flies import Labels, errors, load_labels, train_on_labels
 from kp.research.outlines import retrieve
@@ -42,21 +43,18 @@ def flies(name: str, seed: int) -> Config:
     return laptop().but(seed=seed, data=data, **{"network.sigma": 0.15, "optimizer.pretrain_steps": 3000})
 
 
-def teach(config: Config, skeleton: Skeleton, steps: int, runs: Path) -> tuple[torch.nn.Module, CardboardRenderer]:
-    """The reader of a fly's prior, and the renderer of the figures that taught it."""
-    renderer = CardboardRenderer(skeleton, load_cardboard(FIGURE, skeleton), config.data.size)
-    rates = Optimizer(steps=steps, batch=16, lr=4e-3, average=0.995)
-    clips = load_clips(config.data.videos, "train", config.data.size, background=True)
-    film = torch.cat([to_images(frames) for frames in clips.frames])
+def teach(config: Config, steps: int, runs: Path) -> tuple[torch.nn.Module, CardboardRenderer]:
+    """The reader of a fly's prior and film, and the renderer of the figures that taught it."""
     keep = runs / f"reader_{config.data.videos.name}_seed{config.seed}_{sha256(FIGURE)[:12]}.pt"
-    reader = teach_reader(load_prior(config.data), renderer, rates, config.seed, film, name="reader", keep=keep)
+    clips = load_clips(config.data.videos, "train", config.data.size, background=True)
+    taught = teach_figures(FIGURE, config, clips, steps, keep)
     keep.unlink(missing_ok=True)
-    return reader, renderer
+    return taught
 
 
-def student(config: Config, skeleton: Skeleton, steps: int, lessons: int, runs: Path) -> Predictor:
+def student(config: Config, steps: int, lessons: int, runs: Path) -> Predictor:
     """Φ and η, taught by what the reader sees in the fly's film."""
-    reader, renderer = teach(config, skeleton, steps, runs)
+    reader, renderer = teach(config, steps, runs)
     start = runs / f"start_{config.data.videos.name}_seed{config.seed}"
     teacher = train(config.but(**{"optimizer.steps": 0}), start).predictor()
     clips = load_clips(config.data.videos, "train", config.data.size, background=True)
@@ -75,10 +73,10 @@ def find(
     if way == "retrieval":
         return retrieve((labels.images[:, :1] > -0.9).float(), poses, skeleton, seed)
     if way == "reader":
-        reader, renderer = teach(config, skeleton, steps, runs)
+        reader, renderer = teach(config, steps, runs)
         return read_frames(reader, labels.images, renderer)
     if way == "student":
-        made = student(config, skeleton, steps, lessons, runs)
+        made = student(config, steps, lessons, runs)
         made.save(runs / f"student_{name}_seed{seed}.safetensors")
         return made.mirrored_mean(labels.images)
     if way == "labels_35":

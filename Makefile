@@ -9,7 +9,7 @@ TESTED := .venv/tested
 TEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 SNAKEMAKE := python book/build.py --cores $(CORES)
 
-.PHONY: help book lab exercises pdf test lint unit fuzz notebooks smoke plain faces study bench data clean
+.PHONY: help book lab exercises students grading pdf test lint unit fuzz notebooks smoke plain faces study bench data clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,7 @@ $(TESTED): $(READY) tests/requirements.txt
 
 book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (40 to 60 minutes on two cores); SOLUTIONS=1: with solved exercises; THREADS=1: notebooks side by side
 	$(SNAKEMAKE) book --config solutions=$(SOLUTIONS) $(if $(THREADS),threads=$(THREADS))
+	@python book/exercises/students.py _build/students && mkdir -p _build/html/downloads && cp _build/students.zip _build/html/downloads/
 	@echo "the book: _build/html/index.html"
 
 lab: $(READY) ## the notebooks and exercises in Jupyter, in your browser
@@ -42,6 +43,12 @@ lab: $(READY) ## the notebooks and exercises in Jupyter, in your browser
 
 exercises: $(READY) ## notebooks for students, into exercises/ (answers that are there stay); SOLUTIONS=1: solved ones, run, into results/solved
 	@if [ "$(SOLUTIONS)" = 1 ]; then $(SNAKEMAKE) exercises --config name=solved solutions=1; else python book/exercises/editions.py hand-out exercises; fi
+
+students: $(READY) ## all that a student needs, without solutions and without this repository: _build/students.zip
+	python book/exercises/students.py _build/students
+
+grading: $(READY) ## the exercises as assignments of nbgrader, with solutions and hidden checks, into _build/grading
+	python book/exercises/editions.py grading _build/grading
 
 pdf: $(TESTED) ## the built book as one PDF, _build/keypoints.pdf (wants Chromium)
 	@test -f _build/html/index.html || { echo "there is no book yet: make book"; exit 1; }

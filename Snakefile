@@ -40,7 +40,7 @@ THREADS = config.get("threads", max(1, (workflow.resource_settings.cores or 8) -
 RESULTS, RUNS, BOOK = str(Path("results") / NAME), str(Path("runs") / NAME), str(Path("_build") / NAME)
 HERE = '"$PWD"'  # in a shell: a checkout may be moved, and have blanks in its name
 MODELS = sorted(map(str, Path("kp/models").glob("*.safetensors")))
-NOTEBOOKS = ["train", "ablate", "visualise", "breaks", "play", "leak", "evidence", "own_video", "study", "speed"]
+NOTEBOOKS = ["first_hour", "train", "ablate", "visualise", "breaks", "play", "leak", "evidence", "own_video", "study", "speed"]
 EXERCISES = sorted(p.stem for p in Path("book/exercises").glob("*.ipynb"))
 SOLUTIONS = int(config.get("solutions", 0))
 CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md", ".bib", ".py", ".css", ".html"))
@@ -191,6 +191,13 @@ rule speed:
     output: f"{RESULTS}/speed.ipynb"
     params: code=code("research", "course")
     shell: f"{PAPERMILL} book/speed.ipynb {RESULTS}/speed.ipynb -p records {HERE}/data/runs/speed -p out {HERE}/{RESULTS}/speed"
+
+
+rule first_hour:
+    input: "book/first_hour.ipynb", "kp/models/people.safetensors", "kp/models/people.png"
+    output: f"{RESULTS}/first_hour.ipynb"
+    params: code=code("method", "inference")
+    shell: f"{PAPERMILL} book/first_hour.ipynb {RESULTS}/first_hour.ipynb"
 
 
 rule exercise:

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import kp
 from kp.evaluation.evaluate import load_test
 from kp.evaluation.metrics import normalised_errors
 from kp.geometry import joint_errors
-from kp.inference.published import MODELS
+from kp.inference.published import MODELS, examples
 
 ROOT = Path(__file__).parents[1]
 CARDS = {name: (MODELS / f"{name}.md").read_text() for name in ("people", "faces")}
@@ -61,3 +62,12 @@ def test_a_square_video_of_any_size_goes_in(people):
     frames = read_video(ROOT / "data/people/videos/test/000.mp4")[:4]
     xy = people.pixels(frames)  # in a room: no mask is asked for
     assert xy.shape == (4, 17, 2) and xy.min() >= 0 and xy.max() <= 127
+
+
+def test_the_examples_are_frames_that_the_model_has_never_seen(people):
+    frames = examples()
+    assert frames.shape == (8, 3, 64, 64) and frames.min() == -1 and frames.max() <= 1
+    data = replace(people.model.config.data, videos=ROOT / "data/people", background=False)
+    test = load_test(data, progress=False)
+    torch.testing.assert_close(frames, test.images[::10, 4], atol=1 / 127, rtol=0)
+    assert joint_errors(people(frames).keypoints, test.keypoints[::10, 4]).mean() < 3.1

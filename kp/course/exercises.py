@@ -1,5 +1,6 @@
 """Checks for the course's exercises: they compare an answer with the right one and say what is wrong with it."""
 
+import hashlib
 from numbers import Number
 
 import numpy as np
@@ -81,6 +82,26 @@ def _likely(mine: Tensor, wanted: Tensor, tolerance: float) -> str:
     if mine.numel() > 1 and close(mine - (mine - wanted).mean()):
         return f"is right but for an offset of {(mine - wanted).mean().item():.4g}; "
     return ""
+
+
+def seal(value: float, what: str, digits: int = 0) -> str:
+    """The first eight letters of a digest of ``value``, rounded to ``digits`` digits, and of what it is."""
+    return hashlib.sha256(f"{what} {round(float(value) * 10**digits)}".encode()).hexdigest()[:8]
+
+
+def sealed(yours: object, right: str, what: str, digits: int = 0) -> None:
+    """NotYet unless the number ``yours`` has the seal ``right``, give or take one in the last of ``digits`` digits.
+
+    The check of an answer that is a number: whoever reads it does not see the answer.
+    """
+    if yours is None or yours is Ellipsis:
+        raise NotYet(f"{what}: nothing there yet; fill in the cell above and run it")
+    try:
+        value = float(yours)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise NotYet(f"{what}: is {type(yours).__name__}, wanted a number") from error
+    if right not in {seal(value + step * 10.0**-digits, what, digits) for step in (-1, 0, 1) if digits or not step}:
+        raise NotYet(f"{what}: {value:.6g} is not right")
 
 
 def holds(true: bool | Tensor, otherwise: str) -> None:

@@ -74,18 +74,19 @@ def _assigned(cell: str) -> set[str]:
 
 def go_to_top() -> Path:
     """Give figures kp's look, and show them below their cells whatever backend the shell exports; leave a core to
-    others; and make the repository's top folder the current one, so that ``data/people`` means the same in every
+    others; and make the top folder of the repository, or of a students' edition, the current one, so that ``data/people`` means the same in every
     notebook; returns it.
 
     Jupyter and VS Code start a kernel in the notebook's own folder, papermill where it is called. The top is the
-    nearest folder, from the current one upward, that holds ``book/train.ipynb``, else the one that holds kp's code;
-    where neither does, the current folder stays, and a line says so.
+    nearest folder, from the current one upward, that is a repository (it holds ``book/train.ipynb``) or a students'
+    edition (it holds ``course/notebook.py``), else the one that holds kp's code; where there is none, the current
+    folder stays, and a line says so.
     """
     here, code = Path.cwd(), Path(kp.__file__).resolve().parent
-    top = next((folder for folder in (here, *here.parents, code.parent) if _is_repository(folder)), None)
+    top = next((folder for folder in (here, *here.parents, code.parent) if _is_top(folder)), None)
     if top is None:
         print(f"no repository of kp here: paths begin at {here}")
-    elif _is_repository(code.parent) and code.parent != top.resolve():
+    elif _is_top(code.parent) and code.parent != top.resolve():
         print(f"this notebook, of {top}, runs the kp of {code}")
     os.chdir(top or here)
     plt.style.use("default")  # not other people's matplotlibrc
@@ -96,5 +97,5 @@ def go_to_top() -> Path:
     return top or here
 
 
-def _is_repository(folder: Path) -> bool:
-    return (folder / "book/train.ipynb").is_file()
+def _is_top(folder: Path) -> bool:
+    return any((folder / mark).is_file() for mark in ("book/train.ipynb", "course/notebook.py"))

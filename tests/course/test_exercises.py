@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kp.course.exercises import NotYet, holds, same
+from kp.course.exercises import NotYet, holds, same, seal, sealed
 
 SQUARE = torch.arange(9.0).view(3, 3)
 POINTS = torch.tensor([[0.0, 1.0], [2.0, 3.0]])
@@ -76,3 +76,17 @@ def test_holds():
     holds(torch.tensor(True), "no")
     with pytest.raises(NotYet, match=r"^no$"):
         holds(False, "no")
+
+
+def test_a_sealed_answer_is_known_without_being_shown():
+    right = seal(0.25, "chance", 2)
+    sealed(0.25, right, "chance", 2)
+    sealed(torch.tensor(0.251), right, "chance", 2)
+    for wrong in (0.3, -0.25, 25.0):
+        with pytest.raises(NotYet, match="chance: .* is not right"):
+            sealed(wrong, right, "chance", 2)
+    with pytest.raises(NotYet, match="nothing there yet"):
+        sealed(..., right, "chance", 2)
+    with pytest.raises(NotYet, match="is str, wanted a number"):
+        sealed("a quarter", right, "chance", 2)
+    assert seal(6.0, "one") != seal(6.0, "another")

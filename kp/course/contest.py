@@ -43,9 +43,10 @@ class Row:
 def contest(teams: Sequence[Team], skeletons: Float[Tensor, "n 1 s s"], images: Float[Tensor, "n 3 s s"]) -> list[Row]:
     """Play every hider against every detector; the best team first.
 
-    skeletons: clean, in [-1, 1]; images: what is to be hidden, in [-1, 1]. A detector is fooled if it ranks at most 60 %
-    of the pairs (a drawing with a message, a clean one) rightly; an image counts as brought back from a correlation of
-    ½ on. KpError names the team whose hider changes a pixel by more than 0.02 or whose functions return another shape.
+    skeletons: clean, in [-1, 1]; images: what is to be hidden, in [-1, 1]. A detector is fooled if it ranks at most
+    60 % of the pairs (a drawing with a message, a clean one) rightly. An image counts as brought back from a
+    correlation of ½ on. KpError names the team whose hider changes a pixel by more than 0.02, or whose functions return
+    another shape.
     """
     hidden, back = {}, {}
     for team in teams:

@@ -74,8 +74,8 @@ def _assigned(cell: str) -> set[str]:
 
 def go_to_top() -> Path:
     """Give figures kp's look, and show them below their cells whatever backend the shell exports; leave a core to
-    others; and make the top folder of the repository, or of a students' edition, the current one, so that ``data/people`` means the same in every
-    notebook; returns it.
+    others; and make the top folder of the repository, or of a students' edition, the current one, so that
+    ``data/people`` means the same in every notebook; returns it.
 
     Jupyter and VS Code start a kernel in the notebook's own folder, papermill where it is called. The top is the
     nearest folder, from the current one upward, that is a repository (it holds ``book/train.ipynb``) or a students'

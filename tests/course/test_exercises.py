@@ -83,7 +83,7 @@ def test_a_sealed_answer_is_known_without_being_shown():
     sealed(0.25, right, "chance", 2)
     sealed(torch.tensor(0.251), right, "chance", 2)
     for wrong in (0.3, -0.25, 25.0):
-        with pytest.raises(NotYet, match="chance: .* is not right"):
+        with pytest.raises(NotYet, match=r"chance: .* is not right"):
             sealed(wrong, right, "chance", 2)
     with pytest.raises(NotYet, match="nothing there yet"):
         sealed(..., right, "chance", 2)

@@ -26,6 +26,7 @@ PATTERNS = {
 
 WRITTEN = (
     "book/*.md",
+    "book/slides/*.md",
     "book/*.ipynb",
     "book/exercises/*.ipynb",
     "README.md",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import kp
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 RECORDS = sorted((ROOT / "data/runs/headline").glob("*.json"))
@@ -20,6 +22,14 @@ def test_scores_are_those_of_the_records(path):
 
 def test_there_are_records_of_several_seeds():
     assert {"full_seed0", "full_seed1", "student_black_seed0", "student_rooms_seed0"} <= {p.stem for p in RECORDS}
+
+
+def test_the_example_without_a_film_runs():
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    (block,) = (block for block in blocks if "examples()" in block)
+    names = {"kp": kp}
+    exec(block, names)
+    assert names["poses"].shape == (8, 17, 2)
 
 
 @pytest.mark.parametrize("target", [t for t in re.findall(r"\]\(([^)]+)\)", README) if "://" not in t])

@@ -247,11 +247,15 @@ def test_slides_turn(browser, address, site):
     assert len(decks) == 12
     for deck in decks:
         page = tab.open(f"slides/{deck.name}")
-        assert page.locator(".slide").count() >= 4, deck.name
+        assert page.locator(".slide").count() >= 14, deck.name
         assert page.locator(".slide:visible").count() == 1
         first = page.locator(".slide:visible").inner_text()
         page.keyboard.press("ArrowRight")
         assert page.locator(".slide:visible").inner_text() != first
+        notes = page.locator(".slide.on .notes")
+        assert not notes.is_visible()
+        page.keyboard.press("n")
+        assert notes.is_visible() and len(notes.inner_text().split()) >= 60
         assert all(page.eval_on_selector_all(".slide li", "all => all.map((i) => i.textContent.trim())")), (
             f"{deck.name}: an empty line"
         )

@@ -26,7 +26,7 @@ def drop_thebe(app, pagename, templatename, context, doctree):
 
 def tidy(app, exception):
     """Icons load after the text; lists of citations lose roles that browsers no longer know; wide boxes can be scrolled
-    by keyboard.
+    by keyboard; the toggle of a nested list of pages has a name.
     """
     if exception is None and app.builder.format == "html":
         for path in Path(app.outdir).rglob("*.html"):
@@ -38,6 +38,9 @@ def tidy(app, exception):
                 ' role="list" class="citation-list"', ' class="citation-list"'
             )
             page = page.replace('<div class="highlight"><pre>', '<div class="highlight"><pre tabindex="0">')
+            page = page.replace(
+                '<summary><span class="toctree-toggle"', '<summary aria-label="pages below"><span class="toctree-toggle"'
+            )
             path.write_text(page, encoding="utf-8")
 
 

@@ -38,9 +38,8 @@ def tidy(app, exception):
                 ' role="list" class="citation-list"', ' class="citation-list"'
             )
             page = page.replace('<div class="highlight"><pre>', '<div class="highlight"><pre tabindex="0">')
-            page = page.replace(
-                '<summary><span class="toctree-toggle"', '<summary aria-label="pages below"><span class="toctree-toggle"'
-            )
+            toggle = '<span class="toctree-toggle"'
+            page = page.replace(f"<summary>{toggle}", f'<summary aria-label="pages below">{toggle}')
             path.write_text(page, encoding="utf-8")
 
 

@@ -49,8 +49,8 @@ def write(app, exception):
     template = (Path(__file__).parent / "deck.html").read_text()
     for name, (title, slides) in getattr(app.env, "kp_decks", {}).items():
         body = "\n".join(
-            f'<section class="slide" aria-roledescription="slide">{shown}<aside class="notes" aria-label="speaker notes">'
-            f"{said}</aside></section>"
+            f'<section class="slide" aria-roledescription="slide">{shown}'
+            f'<aside class="notes" aria-label="speaker notes">{said}</aside></section>'
             for shown, said in slides
         )
         path = Path(app.outdir) / "slides" / f"{Path(name).name}.html"

@@ -35,7 +35,7 @@ $(TESTED): $(READY) tests/requirements.txt
 
 book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (40 to 60 minutes on two cores); SOLUTIONS=1: with solved exercises; THREADS=1: notebooks side by side
 	$(SNAKEMAKE) book --config solutions=$(SOLUTIONS) $(if $(THREADS),threads=$(THREADS))
-	@python book/exercises/students.py _build/students && mkdir -p _build/html/downloads && cp _build/students.zip _build/html/downloads/
+	@$(MAKE) --no-print-directory students && mkdir -p _build/html/downloads && cp _build/students.zip _build/html/downloads/
 	@echo "the book: _build/html/index.html"
 
 lab: $(READY) ## the notebooks and exercises in Jupyter, in your browser

@@ -22,9 +22,9 @@ def deck(app, doctree, name):
 
     def render(node):
         piece = app.builder.render_partial(node.deepcopy())["fragment"]  # rendering changes where a picture lies
-        piece = piece.replace('href="#', f'href="../{name}.html#')
+        piece = piece.replace('href="#', f'href="{Path(name).name}.html#')
         # decks lie in a folder of their own
-        return re.sub(r'href="(?!https?:|#|\.\./slides)', f'href="../{Path(name).parent}/', piece)
+        return re.sub(r'href="(?!https?:)', f'href="../{Path(name).parent}/', piece)
 
     slides = []
     for section in doctree.findall(nodes.section):

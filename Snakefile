@@ -1,6 +1,7 @@
-"""data check → train → ablate → visualise, breaks, play, leak, evidence, own_video, study, exercises → book. `make book` runs `snakemake book`; what is up to date is skipped.
+"""data check → train → ablate → visualise, breaks, play, leak, evidence, own_video, cardboard, study, exercises → book. `make book` runs `snakemake book`; what is up to date is skipped.
 
-Settings, by --config: preset, dataset (people, circle, faces), name (results/<name> and runs/<name>), ablation_steps, probe_steps.
+Settings, by --config: preset, dataset (people, circle, faces), name (results/<name> and runs/<name>), train_steps, ablation_steps,
+probe_steps.
 A study of your own: settings (names that `kp settings` lists), seeds, steps, precision, device; then `snakemake study`, or `book`.
 Every run of it is one job; --executor slurm sends them to a cluster.
 """
@@ -16,10 +17,10 @@ from kp.provenance import code_digest as code  # a change of what a room does re
 
 include: "kp/research/published.smk"
 
-KNOWN = "preset dataset name ablation_steps probe_steps settings seeds steps precision device threads minutes solutions"
+KNOWN = "preset dataset name train_steps ablation_steps probe_steps settings seeds steps precision device threads minutes solutions"
 try:
     check_names(config, KNOWN.split(), "setting of the book")
-    for name in ("ablation_steps", "probe_steps", "steps", "threads", "minutes"):
+    for name in ("train_steps", "ablation_steps", "probe_steps", "steps", "threads", "minutes"):
         check_value(Count, config.get(name, 1), name)
     for name, value in config.items():  # they become words of a shell
         if not re.fullmatch(r"[\w.,\[\]' -]*", str(value)) or (name == "name" and " " in str(value)):
@@ -30,7 +31,8 @@ except KpError as error:
 PRESET = config.get("preset", "laptop")
 DATASET = config.get("dataset", "people")
 NAME = config.get("name", "")
-STEPS = config.get("ablation_steps", 600)
+TRAIN = config.get("train_steps", 1000 if PRESET == "laptop" else 0)  # 0: those of the preset
+STEPS = config.get("ablation_steps", 500)
 PROBE = config.get("probe_steps", 300)
 SETTINGS = config.get("settings", [])  # of a study; none: the published records are shown
 SEEDS = config.get("seeds", [0, 1])
@@ -40,7 +42,7 @@ THREADS = config.get("threads", max(1, (workflow.resource_settings.cores or 8) -
 RESULTS, RUNS, BOOK = str(Path("results") / NAME), str(Path("runs") / NAME), str(Path("_build") / NAME)
 HERE = '"$PWD"'  # in a shell: a checkout may be moved, and have blanks in its name
 MODELS = sorted(map(str, Path("kp/models").glob("*.safetensors")))
-NOTEBOOKS = ["first_hour", "train", "ablate", "visualise", "breaks", "play", "leak", "evidence", "own_video", "study", "speed"]
+NOTEBOOKS = ["first_hour", "train", "ablate", "visualise", "breaks", "play", "leak", "evidence", "own_video", "cardboard", "study", "speed"]
 EXERCISES = sorted(p.stem for p in Path("book/exercises").glob("*.ipynb"))
 SOLUTIONS = int(config.get("solutions", 0))
 CHAPTERS = sorted(str(p) for p in Path("book").rglob("*") if p.suffix in (".md", ".bib", ".py", ".css", ".html"))
@@ -84,22 +86,23 @@ rule train:
     threads: THREADS  # Snakemake passes this to OpenMP
     shell:
         FRESH +
-        f"{PAPERMILL} book/train.ipynb {RESULTS}/train.ipynb {COMMON} {IN('train')} && touch {{params.forget}}/done"
+        f"{PAPERMILL} book/train.ipynb {RESULTS}/train.ipynb {COMMON} {IN('train')} -p steps {TRAIN} && touch {{params.forget}}/done"
 
 
 rule ablate:
-    input: "book/ablate.ipynb", f"{RESULTS}/train.ipynb"
+    """Beside the training, on a core of its own: it pre-trains its own η."""
+    input: "book/ablate.ipynb", f"{RESULTS}/check.txt"
     output: f"{RESULTS}/ablate.ipynb", f"{RESULTS}/ablate/numbers.json"
     params: code=code(*ROOMS, "research"), forget=f"{RUNS}/ablate"
     threads: THREADS
     shell:
         FRESH +
         f"{PAPERMILL} book/ablate.ipynb {RESULTS}/ablate.ipynb {COMMON} {IN('ablate')} "
-        f"-p steps {STEPS} -p probe_steps {PROBE} -p pretrained {HERE}/{RUNS}/train/checkpoint.pt && touch {{params.forget}}/done"
+        f"-p steps {STEPS} -p probe_steps {PROBE} && touch {{params.forget}}/done"
 
 
 rule visualise:
-    input: "book/visualise.ipynb", f"{RESULTS}/ablate.ipynb"
+    input: "book/visualise.ipynb", f"{RESULTS}/train.ipynb"
     output: f"{RESULTS}/visualise.ipynb", f"{RESULTS}/visualise/numbers.json"
     params: code=code(*ROOMS, "course")
     threads: THREADS
@@ -120,7 +123,7 @@ rule breaks:
 
 rule play:
     """What the pages need to come to life."""
-    input: "book/play.ipynb", f"{RESULTS}/ablate.ipynb", sorted(str(p) for p in Path("kp/course/play").iterdir() if p.is_file()), MODELS
+    input: "book/play.ipynb", f"{RESULTS}/train.ipynb", f"{RESULTS}/ablate.ipynb", sorted(str(p) for p in Path("kp/course/play").iterdir() if p.is_file()), MODELS
     output: f"{RESULTS}/play.ipynb", f"{RESULTS}/play/numbers.json"
     params: code=code(*ROOMS, "course")
     threads: THREADS
@@ -155,6 +158,18 @@ rule own_video:
     shell:
         FRESH +
         f"{PAPERMILL} book/own_video.ipynb {RESULTS}/own_video.ipynb {IN('own_video')} -p footage {HERE}/runs/footage {{params.few}} "
+        "&& touch {params.forget}/done"
+
+
+rule cardboard:
+    """A network is taught by cardboard figures and reads a film of a fly: two minutes; with preset=smoke a few steps."""
+    input: "book/cardboard.ipynb", sorted(str(p) for p in Path("data/flies").rglob("*") if p.is_file()), sorted(str(p) for p in Path("data/runs/flies").glob("*.json"))
+    output: f"{RESULTS}/cardboard.ipynb", f"{RESULTS}/cardboard/numbers.json"
+    params: code=code("method", "datasets", "training", "own_video", "research"), forget=f"{RUNS}/cardboard", few="-p steps 20" if PRESET == "smoke" else ""
+    threads: THREADS
+    shell:
+        FRESH +
+        f"{PAPERMILL} book/cardboard.ipynb {RESULTS}/cardboard.ipynb {IN('cardboard')} -p flies {HERE}/data/flies -p records {HERE}/data/runs {{params.few}} "
         "&& touch {params.forget}/done"
 
 

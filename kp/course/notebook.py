@@ -33,10 +33,11 @@ KINDS: dict[str, Any] = {
     "background": _field(Data, "background"),
     "interactive": bool,
     "cameras": Literal[3, 4],
+    "fly": Literal["first", "second"],
     "core_hour": Annotated[float, Field(ge=0)],
 }
 KINDS |= dict.fromkeys(("prior", "source", "device", "setting", "reference", "variants", "poses", "start"), str)
-KINDS |= dict.fromkeys(("videos", "circle", "records", "run", "out", "pretrained", "ablations", "footage"), Place)
+KINDS |= dict.fromkeys(("videos", "circle", "records", "run", "out", "pretrained", "ablations", "footage", "flies"), Place)
 KINDS |= dict.fromkeys(("steps", "probe_steps", "mask_steps", "student_steps"), _field(Optimizer, "steps"))
 KINDS |= {"pretrain_steps": _field(Optimizer, "pretrain_steps"), "model": Place}
 """Parameter of a notebook → what it must be, as the configuration has it where it stands there."""

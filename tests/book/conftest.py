@@ -12,6 +12,13 @@ ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "results/smoke"
 
 
+def pytest_collection_modifyitems(items):
+    """Of several workers, one builds the book and has all tests that look at it; the others have the rest by file."""
+    for item in items:
+        if item.path.parent == ROOT / "tests/book":
+            item.add_marker(pytest.mark.xdist_group("site" if "site" in item.fixturenames else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("book")

@@ -37,6 +37,15 @@ def test_every_heading_says_level_minutes_and_points():
         assert int(heading[5]) == 10 if heading[2] == "project" else 2 <= int(heading[5]) <= 5, heading[0]
 
 
+def test_the_four_week_module_adds_up():
+    minutes = {heading[1]: int(heading[3]) for heading in HEADINGS if heading[4] == "minutes"}
+    module = (ROOT / "book/teach.md").read_text().split("## Four weeks")[1].split("\n## ")[0]
+    weeks = re.findall(r"^\| (\d) \|.*\| ([\d., ]+) \| (\d+) minutes \|$", module, re.MULTILINE)
+    assert [number for number, _, _ in weeks] == list("1234")
+    for number, numbers, total in weeks:
+        assert sum(minutes[n] for n in numbers.split(", ")) == int(total), f"week {number}"
+
+
 @EACH
 def test_every_exercise_has_a_solution_and_a_check_or_a_rubric(path):
     chapter = str(int(path.stem[:2]))

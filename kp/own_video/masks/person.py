@@ -2,9 +2,10 @@
 
 Two networks of MediaPipe (Apache-2.0, kp/models/masks), which OpenCV computes. *Selfie segmentation* was trained on
 masks; it is made for people within two metres of the camera. *Pose landmark* was trained on masks and joints; it needs
-a square around the person, which the first network finds, and keeps arms and feet that the first one loses. A model
-that is trained on such masks still needs no label of its film, but it stands on labels that others made: say so with
-its numbers.
+a square around the person, which the first network finds, and keeps arms and feet that the first one loses. It also
+says how sure it is that its square shows a person: where it doubts, because the first network has found the legs alone
+or nothing, it sees the whole frame, and the square of which it is surest counts. A model that is trained on such masks
+still needs no label of its film, but it stands on labels that others made: say so with its numbers.
 """
 
 from types import ModuleType
@@ -19,7 +20,8 @@ SELFIE, POSE = MODELS / "masks/selfie_segmentation.tflite", MODELS / "masks/pose
 SIDE = 256  # pixels a side of what both networks see
 ROOM = 1.25  # side of the square that the second one sees, in sides of the person's box: as its makers feed it
 LEAST = 0.002  # share of a frame below which a region is no person
-PRESENT = 0.5  # how sure the second one must be that there is a person
+PRESENT = 0.5  # how sure the second one must be that there is a person where the first one finds nobody
+SURE = 0.9  # how sure it is where no other square is tried
 
 Box = tuple[int, int, int, int]
 
@@ -45,10 +47,16 @@ class PersonFinder:
         if self.pose is None:
             return likely > 0.5
         box = largest_box(likely > 0.5, self.cv2)
-        square = square_around(box or whole, ROOM)
-        person = self._ask(self.pose, frame, square, "Identity_2") > 0
-        # the second network draws somebody everywhere: where the first one finds nobody, ask it whether it is sure
-        return person & (box is not None or self.pose.forward("Identity_1").item() > PRESENT)
+        squares = [square_around(box, ROOM)] if box else []
+        person, present = np.zeros(likely.shape, bool), 0.0
+        for square in (*squares, square_around(whole), square_around(whole, ROOM)):
+            drawn = self._ask(self.pose, frame, square, "Identity_2") > 0  # it draws somebody everywhere
+            sure = self.pose.forward("Identity_1").item()
+            if sure >= present:
+                person, present = drawn, sure
+            if present > SURE:
+                break
+        return person & (box is not None or present > PRESENT)
 
     def _ask(
         self, net, frame: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "2 3"], layer: str

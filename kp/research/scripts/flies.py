@@ -15,7 +15,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from kp.config import Config, Data, Optimizer, laptop
+from kp.config import Config, Optimizer, flies, laptop
 from kp.datasets.clips import load_clips, to_images
 from kp.datasets.priors import load_prior
 from kp.files import sha256
@@ -34,13 +34,8 @@ from kp.validation import check_names
 FLIES = {"first": "second", "second": "first"}  # fly → the other
 WAYS = ("mean_pose", "retrieval", "reader", "student", "labels_35", "sleap")
 RANDOM = ("reader", "student", "labels_35")  # ways that depend on the seed
-FIGURE = Path("data/flies/cardboard.json")
-
-
-def flies(name: str, seed: int) -> Config:
-    """``laptop`` for a fly: its film, the other fly's poses."""
-    data = Data(Path("data/flies") / name, "other", skeleton="data/flies/fly.json", augment=True, move=True)
-    return laptop().but(seed=seed, data=data, **{"network.sigma": 0.15, "optimizer.pretrain_steps": 3000})
+FOLDER = Path("data/flies")
+FIGURE = FOLDER / "cardboard.json"
 
 
 def teach(config: Config, steps: int, runs: Path) -> tuple[torch.nn.Module, CardboardRenderer]:
@@ -66,7 +61,7 @@ def find(
     way: str, name: str, seed: int, labels: Labels, skeleton: Skeleton, steps: int, lessons: int, runs: Path
 ) -> Tensor:
     """What one way finds in the labelled frames: keypoints (n, k, 2) in [-1, 1]."""
-    config = flies(name, seed)
+    config = flies(FOLDER / name).but(seed=seed)
     poses = load_prior(config.data)
     if way == "mean_pose":
         return poses.keypoints.mean(0).expand_as(labels.keypoints)
@@ -80,7 +75,7 @@ def find(
         made.save(runs / f"student_{name}_seed{seed}.safetensors")
         return made.mirrored_mean(labels.images)
     if way == "labels_35":
-        other = load_labels(Path("data/flies") / FLIES[name], skeleton, config.data.size)
+        other = load_labels(FOLDER / FLIES[name], skeleton, config.data.size)
         net = train_on_labels(other, 35, skeleton, Optimizer(steps=steps, batch=16, lr=4e-3), seed)
         return mirrored_mean(net, labels.images[:, :1], skeleton)
     return labels.tracked
@@ -111,7 +106,7 @@ def main(
     skeleton = find_skeleton("data/flies/fly.json")
     runs.mkdir(parents=True, exist_ok=True)
     for name in names:
-        labels = load_labels(Path("data/flies") / name, skeleton, laptop().data.size)
+        labels = load_labels(FOLDER / name, skeleton, laptop().data.size)
         for way, seed in tqdm([(w, s) for w in ways for s in (seeds if w in RANDOM else seeds[:1])], name, unit="run"):
             path = out / f"{way}_{name}_seed{seed}.json"
             if path.exists():
@@ -121,7 +116,7 @@ def main(
             found = errors(points, labels, skeleton)
             about = {"way": way, "fly": name, "seed": seed, "command": command_line(), "figure": sha256(FIGURE)[:12]}
             about |= {"steps": steps, "lessons": lessons if way == "student" else 0} if way in RANDOM else {}
-            about |= {"data_checksum": data_checksum(Path("data/flies") / name)}
+            about |= {"data_checksum": data_checksum(FOLDER / name)}
             write_record(path, about | {"seconds": round(time.perf_counter() - started)} | found)
             np.savez_compressed(path.with_suffix(".npz"), keypoints=points.numpy().astype(np.float16))
             print(f"{way}, {name} fly, seed {seed}: val {found['val']['all']:.2f}, test {found['test']['all']:.2f} %")

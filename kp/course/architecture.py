@@ -35,7 +35,10 @@ def encoder_picture(encoder: Encoder, size: int) -> Figure:
     down, up = list(encoder.down), [*encoder.up, encoder.last]
     stages = [("x", 3, size)]
     names = (
-        [f"stage {n}" for n in range(1, len(down) + 1)] + ["bottom"] + [f"up {n}" for n in range(1, len(up))] + ["y"]
+        [f"stage {n}" for n in range(1, len(down) + 1)]
+        + ["bottom"]
+        + [f"up {n}" for n in range(len(up), 1, -1)]
+        + ["y"]
     )
     measured = sizes_through(encoder, [*down, encoder.bottom, *up], size)
     stages += [(name, channels, side) for name, (channels, side) in zip(names, measured, strict=True)]

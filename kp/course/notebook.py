@@ -37,7 +37,8 @@ KINDS: dict[str, Any] = {
     "core_hour": Annotated[float, Field(ge=0)],
 }
 KINDS |= dict.fromkeys(("prior", "source", "device", "setting", "reference", "variants", "poses", "start"), str)
-KINDS |= dict.fromkeys(("videos", "circle", "records", "run", "out", "pretrained", "ablations", "footage", "flies"), Place)
+PLACES = ("videos", "circle", "records", "run", "out", "pretrained", "ablations", "footage", "flies")
+KINDS |= dict.fromkeys(PLACES, Place)
 KINDS |= dict.fromkeys(("steps", "probe_steps", "mask_steps", "student_steps"), _field(Optimizer, "steps"))
 KINDS |= {"pretrain_steps": _field(Optimizer, "pretrain_steps"), "model": Place}
 """Parameter of a notebook → what it must be, as the configuration has it where it stands there."""

@@ -8,7 +8,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PARTS = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
-COURSE = [Path(entry["file"]).name for entry in PARTS[0]["chapters"]]
+COURSE = next(part["chapters"] for part in PARTS if part["caption"] == "The course")
+COURSE = [Path(chapter["file"]).name for chapter in COURSE]
 SHOWN = re.compile(r"^```.*?^```$|^\$\$.*?^\$\$$", re.S | re.M)
 LINES = re.compile(r"^(?:[|#].*|- .*)$", re.M)
 

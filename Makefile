@@ -87,7 +87,7 @@ faces: $(READY) ## train, ablate and visualise faces, into results/faces
 	$(SNAKEMAKE) dataset --config dataset=faces name=faces
 
 notebooks: smoke $(TESTED)
-	$(TEST) -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke
+	$(TEST) -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke/*.ipynb
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadgroup tests/book
 
 study: $(READY) ## the published evidence, anew (about two days on two cores; skips what is there), into results/published

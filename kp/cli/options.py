@@ -13,9 +13,9 @@ from kp.errors import KpError
 class Where:
     """Where the subject is."""
 
-    crop: Literal["", "subject", "frame"] = ""
-    """For frames that are not square: "subject" finds what moves before a static camera, "frame" takes whole frames
-    between black bars."""
+    crop: Literal["", "person", "subject", "frame"] = ""
+    """For frames that are not square: "person" finds a person whatever the camera does, by networks that were taught;
+    "subject" finds what moves before a static camera; "frame" takes whole frames between black bars."""
     boxes: tuple[Path, ...] = ()
     """One box track for each video instead: CSV files with the columns frame, x, y, width, height, in pixels."""
     save_boxes: Path | None = None

@@ -54,7 +54,7 @@ def check(
         raise KpError(f"--size {size} --every {every}: a side has at least 16 pixels, and every is at least 1")
     pose_file, topology = open_poses(find_poses(poses), skeleton, min_likelihood)
     footage = [look_through(path, subject.crop, track, every) for path, track in zip(films, boxes, strict=True)]
-    located = subject.crop == "subject" or bool(subject.boxes)
+    located = subject.crop in ("person", "subject") or bool(subject.boxes)
     names = name_results(films)
     for film in footage:
         if subject.save_boxes and film.track:
@@ -96,11 +96,11 @@ def fit(
 ) -> None:
     """Train a model on ordinary videos of one subject, without labels. Started again, it goes on where it was stopped.
 
-    What it takes: one subject in the picture, a camera that stands still, all seen from much the same side (a drawn
-    skeleton has no left and right of its own), and 2-D poses of other subjects. What it does: square clips around the
-    subject, masks, training on the subject on black, and a student of that model that needs no masks:
-    RUN/model.safetensors. While it trains, RUN/report.html shows whether it learns, with pictures. Then: kp predict RUN
-    VIDEO
+    What it takes: one subject in the picture, a camera that stands still (for people it may move: --crop person
+    --masks person), all seen from much the same side (a drawn skeleton has no left and right of its own), and 2-D poses
+    of other subjects. What it does: square clips around the subject, masks, training on the subject on black, and a
+    student of that model that needs no masks: RUN/model.safetensors. While it trains, RUN/report.html shows whether it
+    learns, with pictures. Then: kp predict RUN VIDEO
 
     Args:
         videos: Videos of any size and format, or folders of videos or of pictures.

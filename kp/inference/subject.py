@@ -40,19 +40,12 @@ def find_boxes(path: Path, progress: bool = True) -> BoxTrack:
             model.apply(film[sample], learningRate=1 / (number + 1))
         regions = [largest(model.apply(frame, learningRate=0) == 255, cv2) for frame in film]
     edges, rivals = np.stack([edge for edge, _ in regions]), np.array([rival for _, rival in regions])
-    seen = np.isfinite(edges[:, 0])
-    if seen.mean() < SEEN:
+    if np.isfinite(edges[:, 0]).mean() < SEEN:
         raise KpError(
             f"{path}: nothing that moves is found in most frames; it takes a static camera and a moving subject: try "
-            "--boxes"
+            "--crop person for people, or --boxes"
         )
-    left, top, right, bottom = (
-        _steady(edge, high) for edge, high in zip(edges.T, (False, False, True, True), strict=True)
-    )
-    size = np.array(film.size)
-    low = np.clip(np.stack([left, top], 1) * film.scale, 0, size - 1)
-    boxes = np.concatenate([low, np.clip(np.stack([right, bottom], 1) * film.scale, low + 1, size) - low], 1)
-    return BoxTrack(boxes, seen, float((rivals[seen] > RIVAL).mean()))
+    return steady_track(edges * film.scale, rivals, film.size)
 
 
 class _SmallFilm:
@@ -101,6 +94,20 @@ def largest(moving: Bool[np.ndarray, "h w"], cv2) -> tuple[Float[np.ndarray, "4"
     places = np.argwhere(moving & (region == counts.argmax()))[:, ::-1]
     second = float(np.sort(counts)[-2] / counts.max()) if len(counts) > 1 else 0.0
     return np.concatenate([np.quantile(places, 0.01, axis=0), np.quantile(places, 0.99, axis=0) + 1]), second
+
+
+def steady_track(edges: Float[np.ndarray, "t 4"], rivals: Float[np.ndarray, " t"], size: tuple[int, int]) -> BoxTrack:
+    """Boxes whose edges (left, top, right, bottom, in pixels of a film of ``size``; NaN where nothing was found) are
+    those found within five frames, but for outliers. Where nothing was found the last box stays, and the subject counts
+    as not seen. rivals: how large a second region was, as a share of the one that counts.
+    """
+    seen = np.isfinite(edges[:, 0])
+    left, top, right, bottom = (
+        _steady(edge, high) for edge, high in zip(edges.T, (False, False, True, True), strict=True)
+    )
+    low = np.clip(np.stack([left, top], 1), 0, np.array(size) - 1)
+    boxes = np.concatenate([low, np.clip(np.stack([right, bottom], 1), low + 1, np.array(size)) - low], 1)
+    return BoxTrack(boxes, seen, float((rivals[seen] > RIVAL).mean()))
 
 
 def _steady(edge: Float[np.ndarray, " t"], high: bool) -> Float[np.ndarray, " t"]:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from kp.errors import KpError, printable
 from kp.inference.crops import BoxTrack, Squares, around, read_boxes, whole_frames
+from kp.inference.person import find_person
 from kp.inference.subject import find_boxes
 from kp.video import Frame, Header, black_out, read_frames, read_header, shrink
 
@@ -75,10 +76,11 @@ class View:
 def look(
     path: Path, crop: str = "", boxes: Path | None = None, masks: Path | None = None, progress: bool = True
 ) -> View:
-    """Find out how large a film (or picture) is and where its subject is: from its header, or with crop "subject" by
-    decoding it once.
+    """Find out how large a film (or picture) is and where its subject is: from its header, or with crop "subject" or
+    "person" by decoding it once.
 
-    crop: "subject" finds what moves before a static camera, "frame" takes whole frames, "" takes square frames; boxes:
+    crop: "subject" finds what moves before a static camera, "person" a person whatever the camera does, "frame" takes
+    whole frames, "" takes square frames; boxes:
     a CSV of boxes instead (:func:`kp.inference.crops.read_boxes`); masks: a film or picture of the same size, white
     where the subject is. KpError names the file that cannot be read or does not fit.
     """
@@ -97,7 +99,8 @@ def look(
 def locate(
     path: Path, header: Header, crop: str = "", boxes: Path | None = None, progress: bool = True
 ) -> BoxTrack | None:
-    """Boxes in pixels as shown, one per frame: a box track's, or what moves (crop "subject").
+    """Boxes in pixels as shown, one per frame: a box track's, what moves (crop "subject"), or a person's
+    (crop "person").
 
     None means whole frames (square ones, or crop "frame"). KpError for frames that are not square if nothing says where
     to look.
@@ -108,12 +111,14 @@ def locate(
         return replace(stored, boxes=stored.boxes * np.array([across, down, across, down]))
     if crop == "subject":
         return find_boxes(path, progress)
+    if crop == "person":
+        return find_person(path, progress)
     if crop == "frame" or width == height:
         return None
     raise KpError(
         f"{path}: {width}×{height} pixels, but models see squares with the subject in the middle; say where it is: "
-        "--boxes FILE, --crop subject (finds what moves before a static camera) or --crop frame (whole frames between "
-        "black bars)"
+        "--crop person (finds a person), --crop subject (finds what moves before a static camera), --boxes FILE or "
+        "--crop frame (whole frames between black bars)"
     )
 
 

@@ -294,7 +294,8 @@ def judge(footage: Footage, size: int, moving: bool) -> list[str]:
     if moving and background > UNSTEADY:
         advice.append(
             f"{background:.0%} of the background changes: does the camera move? Masks by motion will fail; take "
-            "--masks person for people, --masks brightness for what is brighter or darker than all around it."
+            "--crop person and --masks person for people, --masks brightness for what is brighter or darker than all "
+            "around it."
         )
     if change < STILL and not footage.crowded:
         advice.append("hardly anything moves, and the method learns from motion: leave it out.")

@@ -60,7 +60,7 @@ class Fit:
     videos: tuple[Path, ...]
     poses: Path
     skeleton: str = ""
-    crop: Literal["", "subject", "frame"] = ""
+    crop: Literal["", "person", "subject", "frame"] = ""
     boxes: tuple[Path, ...] = ()
     every: int = 1
     start: str = ""
@@ -289,7 +289,7 @@ def check_first(films: list[Path], poses: PoseFile, skeleton: Skeleton, settings
     """What ``kp check`` asks, before hours are spent. KpError if the answers would spoil them."""
     boxes = settings.boxes or (None,) * len(films)
     footage = [look_through(f, settings.crop, b, settings.every) for f, b in zip(films, boxes, strict=False)]
-    located = settings.crop == "subject" or bool(settings.boxes)
+    located = settings.crop in ("person", "subject") or bool(settings.boxes)
     advice = advise(footage, poses, skeleton, size, located)
     grave = [words for words in advice if isinstance(words, Grave)]
     for words in advice:

@@ -67,7 +67,7 @@ def test_nothing_moves(tmp_path):
     write_video(path, np.full((30, 64, 64, 3), 120, np.uint8))
     expected = (
         f"{path}: nothing that moves is found in most frames; it takes a static camera and a moving subject: try "
-        "--boxes"
+        "--crop person for people, or --boxes"
     )
     with pytest.raises(KpError, match=re.escape(expected)):
         find_boxes(path, progress=False)

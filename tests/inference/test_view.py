@@ -78,8 +78,9 @@ def test_whole_frames_lie_between_black_bars(predictor, tmp_path, monkeypatch):
 def test_frames_that_are_not_square_need_to_be_told_where(predictor, tmp_path):
     path = wide(tmp_path / "a.mp4")
     expected = (
-        f"{path}: 96×48 pixels, but models see squares with the subject in the middle; say where it is: --boxes FILE, "
-        "--crop subject (finds what moves before a static camera) or --crop frame (whole frames between black bars)"
+        f"{path}: 96×48 pixels, but models see squares with the subject in the middle; say where it is: "
+        "--crop person (finds a person), --crop subject (finds what moves before a static camera), --boxes FILE or "
+        "--crop frame (whole frames between black bars)"
     )
     with pytest.raises(KpError, match=re.escape(expected)):
         predictor.track(path, progress=False)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from kp.errors import KpError
-from kp.own_video.masks.region import largest_region
+from kp.inference.region import largest_region
 
 RIM = 1 / 16  # of a frame's height, on each side: hardly any of it is the subject
 OTHERS = 0.9  # share of the rim that is surely background; the rest may be the subject's limbs

@@ -11,10 +11,10 @@ from tqdm import tqdm
 from kp.datasets.clips import load_clips
 from kp.errors import KpError, library
 from kp.files import atomic_folder
+from kp.inference.person import PersonFinder
 from kp.own_video.masks import By
 from kp.own_video.masks.brightness import brightness_mask
 from kp.own_video.masks.motion import motion_masks, train_foreground
-from kp.own_video.masks.person import PersonFinder
 from kp.video import read_video, write_video
 
 MOST = 1000  # clips to learn from, where there are more

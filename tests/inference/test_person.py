@@ -1,14 +1,16 @@
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kp.own_video.masks.person import POSE, SELFIE, PersonFinder, largest_box, square_around
-from kp.video import read_video
+from kp.errors import KpError
+from kp.inference.person import POSE, SELFIE, PersonFinder, find_person, largest_box, square_around
+from kp.video import read_video, write_video
 
 cv2 = pytest.importorskip("cv2")
-PEOPLE = Path(__file__).parents[3] / "data/people"
+PEOPLE = Path(__file__).parents[2] / "data/people"
 
 
 def overlap(close):
@@ -67,3 +69,29 @@ def test_the_box_of_the_largest_region():
 def test_the_networks_are_those_of_the_package(path, checksum):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == checksum
     assert "Apache License" in (path.parent / "LICENSE").read_text()
+
+
+def test_a_person_is_followed_by_a_camera_that_moves(tmp_path):
+    """A person in a frame three times as wide, which travels: the box stays on the person."""
+    frames = read_video(PEOPLE / "videos/train/000.mp4")[:16]
+    side, film = frames.shape[1], []
+    for t, frame in enumerate(frames):
+        wide = np.full((side, 3 * side, 3), 120, np.uint8)
+        wide[:, 8 * t : 8 * t + side] = frame
+        film.append(wide)
+    write_video(tmp_path / "moving.mp4", film, crf=18)
+    track = find_person(tmp_path / "moving.mp4", progress=False)
+    true = read_video(PEOPLE / "masks/train/000.mp4")[:16, ..., 0] > 127
+    for t in range(5, 11):
+        rows, columns = np.nonzero(true[t])
+        middle = np.array([8 * t + (columns.min() + columns.max()) / 2, (rows.min() + rows.max()) / 2])
+        assert np.abs(track.boxes[t, :2] + track.boxes[t, 2:] / 2 - middle).max() < 0.15 * side
+    assert track.seen.all()
+
+
+def test_a_film_without_a_person(tmp_path):
+    path = tmp_path / "empty.mp4"
+    write_video(path, np.full((6, 64, 96, 3), 120, np.uint8), crf=18)
+    expected = f"{path}: no person is found in most frames; try --crop subject, or --boxes"
+    with pytest.raises(KpError, match=re.escape(expected)):
+        find_person(path, progress=False)

@@ -1,4 +1,5 @@
-"""Masks of people, by networks that other people trained: a person's outline in one frame, whatever the camera does.
+"""Where a person is, by networks that other people trained: the outline in a frame, and boxes through a film, whatever
+the camera does.
 
 Two networks of MediaPipe (Apache-2.0, kp/models/masks), which OpenCV computes. *Selfie segmentation* was trained on
 masks; it is made for people within two metres of the camera. *Pose landmark* was trained on masks and joints; it needs
@@ -8,20 +9,28 @@ or nothing, it sees the whole frame, and the square of which it is surest counts
 still needs no label of its film, but it stands on labels that others made: say so with its numbers.
 """
 
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
+from tqdm import tqdm
 
-from kp.inference.published import MODELS
-from kp.own_video.masks.region import largest_region
+from kp.errors import KpError, library, printable
+from kp.inference.crops import BoxTrack
+from kp.inference.region import largest_region
+from kp.inference.subject import SEEN, largest, steady_track
+from kp.video import read_frames, read_header
 
-SELFIE, POSE = MODELS / "masks/selfie_segmentation.tflite", MODELS / "masks/pose_landmark_full.tflite"
+NETWORKS = Path(__file__).parents[1] / "models/masks"
+SELFIE, POSE = NETWORKS / "selfie_segmentation.tflite", NETWORKS / "pose_landmark_full.tflite"
 SIDE = 256  # pixels a side of what both networks see
 ROOM = 1.25  # side of the square that the second one sees, in sides of the person's box: as its makers feed it
 LEAST = 0.002  # share of a frame below which a region is no person
 PRESENT = 0.5  # how sure the second one must be that there is a person where the first one finds nobody
 SURE = 0.9  # how sure it is where no other square is tried
+
+HEIGHT = 480  # pixels: larger frames of a film are shrunk before the search
 
 Box = tuple[int, int, int, int]
 
@@ -40,8 +49,12 @@ class PersonFinder:
     def __call__(self, frames: UInt8[np.ndarray, "t h w 3"]) -> Bool[np.ndarray, "t h w"]:
         return np.stack([self.one(frame) for frame in frames])
 
-    def one(self, frame: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
-        """Where the person is in one frame."""
+    def one(self, frame: UInt8[np.ndarray, "h w 3"], before: Box | None = None) -> Bool[np.ndarray, "h w"]:
+        """Where the person is in one frame. before: its box in the last frame, where the second network looks first."""
+        if before and self.pose:
+            person, present = self._draw(frame, square_around(before, ROOM))
+            if present > SURE:
+                return person
         whole = (0, 0, frame.shape[1], frame.shape[0])
         likely = self._ask(self.selfie, frame, square_around(whole), "activation_10")
         if self.pose is None:
@@ -50,13 +63,19 @@ class PersonFinder:
         squares = [square_around(box, ROOM)] if box else []
         person, present = np.zeros(likely.shape, bool), 0.0
         for square in (*squares, square_around(whole), square_around(whole, ROOM)):
-            drawn = self._ask(self.pose, frame, square, "Identity_2") > 0  # it draws somebody everywhere
-            sure = self.pose.forward("Identity_1").item()
+            drawn, sure = self._draw(frame, square)
             if sure >= present:
                 person, present = drawn, sure
             if present > SURE:
                 break
         return person & (box is not None or present > PRESENT)
+
+    def _draw(
+        self, frame: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "2 3"]
+    ) -> tuple[Bool[np.ndarray, "h w"], float]:
+        """Where the second network draws a person, as it does in every square, and how sure it is that there is one."""
+        drawn = self._ask(self.pose, frame, square, "Identity_2") > 0
+        return drawn, self.pose.forward("Identity_1").item()
 
     def _ask(
         self, net, frame: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "2 3"], layer: str
@@ -89,3 +108,27 @@ def largest_box(mask: Bool[np.ndarray, "h w"], cv2: ModuleType) -> Box | None:
     if not len(rows) or len(rows) < LEAST * mask.size:
         return None
     return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
+def find_person(path: Path, progress: bool = True) -> BoxTrack:
+    """A box (left, top, width, height in pixels) a frame around the person in a film, whatever the camera does.
+
+    The film is decoded once. In each frame the person is looked for around the box of the frame before, and where the
+    networks doubt, everywhere. A box holds what was found within five frames, but for outliers. Where nobody is found
+    the last box stays, and the person counts as not seen. KpError if the film cannot be read, or if nobody is found in
+    a fifth of the frames.
+    """
+    cv2 = library("cv2", "video", path)
+    find, edges, before, count = PersonFinder(cv2), [], None, read_header(path).count
+    for frame in tqdm(read_frames(path), printable(f"{path.name}: person"), count, unit="frame", disable=not progress):
+        height, width = frame.pixels.shape[:2]
+        small = min(1.0, HEIGHT / height)
+        shrunk = cv2.resize(frame.pixels, None, fx=small, fy=small, interpolation=cv2.INTER_AREA)
+        mask = find.one(shrunk, before)
+        before = largest_box(mask, cv2)
+        edge = largest(mask, cv2)[0] if before else np.full(4, np.nan)
+        edges.append(edge * height / shrunk.shape[0])
+    found = np.stack(edges)
+    if np.isfinite(found[:, 0]).mean() < SEEN:
+        raise KpError(f"{path}: no person is found in most frames; try --crop subject, or --boxes")
+    return steady_track(found, np.zeros(len(found)), (width, height))

@@ -11,10 +11,12 @@ import kp
 from kp.evaluation.evaluate import load_test
 from kp.evaluation.metrics import normalised_errors
 from kp.geometry import joint_errors
+from kp.inference.confidence import CLOSE
 from kp.inference.published import MODELS, examples
+from kp.research.flies import errors, load_labels
 
 ROOT = Path(__file__).parents[1]
-CARDS = {name: (MODELS / f"{name}.md").read_text() for name in ("people", "faces")}
+CARDS = {name: (MODELS / f"{name}.md").read_text() for name in ("people", "faces", "flies")}
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,23 @@ def test_faces_it_has_never_seen(background):
     images, true = test.images[:, ::4].flatten(0, 1), test.keypoints[:, ::4].flatten(0, 1)
     # % of the outer eye corners' distance
     assert normalised_errors(faces(images).keypoints, true, faces.skeleton).mean().item() < 8
+
+
+@pytest.mark.parametrize(("name", "most"), [("first", 4.6), ("second", 3.5)])
+def test_flies_that_people_labelled(name, most):
+    flies = kp.load("flies")
+    labels = load_labels(ROOT / "data/flies" / name, flies.skeleton, flies.size)
+    keypoints, sure = flies.with_confidence(labels.images)
+    assert errors(keypoints, labels, flies.skeleton)["test"]["all"] < most
+    distance = joint_errors(keypoints, labels.keypoints)
+    assert sure[distance <= CLOSE].mean() > sure[distance > CLOSE].mean() + 0.1
+
+
+def test_the_card_of_flies_tells_the_scores_of_the_record():
+    record = json.loads((ROOT / "data/runs/flies/model_seed0.json").read_text())
+    told = [record[name]["test"][joints] for name in ("first", "second") for joints in ("all", "tips")]
+    assert all(f"{number:.2f}" in CARDS["flies"] for number in told)
+    assert f"{record['confidence']['ranking']:.0%}".strip("%") + " of 100" in CARDS["flies"]
 
 
 @pytest.mark.parametrize("name", CARDS)

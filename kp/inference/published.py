@@ -21,7 +21,8 @@ def load(name: str | Path) -> Predictor:
     CPU.
 
     ``kp.load("people")`` finds the 17 joints of ``kp.skeletons.BODY`` in people, ``kp.load("faces")`` the 68 landmarks
-    of ``kp.skeletons.FACE`` in faces, both on black or before a background. A published name is never a folder: write
+    of ``kp.skeletons.FACE`` in faces, both on black or before a background; ``kp.load("flies")`` finds 24 joints of a
+    fruit fly that is seen from above, upright, on black. A published name is never a folder: write
     ./people for a folder of that name. KpError lists the published models if there is none of that name, and names the
     file if it is missing or damaged.
     """

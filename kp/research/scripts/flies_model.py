@@ -22,6 +22,7 @@ from kp.provenance import command_line, data_checksum, write_record
 from kp.research.flies import errors, load_labels
 from kp.research.scripts.confidence import ranking
 from kp.research.scripts.flies import FLIES, FOLDER, teach
+from kp.skeletons import embed
 from kp.training.distil import train_student
 from kp.training.loop import train
 
@@ -38,6 +39,7 @@ def teach_both(seed: int, steps: int, lessons: int, runs: Path) -> Predictor:
         frames += clips.frames
         labels += [read_frames(reader, to_images(clip), renderer) for clip in clips.frames]
     config = flies(FOLDER / "first").but(seed=seed)
+    config = config.but(**{"data.skeleton": embed(config.data.skeleton)})  # the model holds its skeleton
     start = train(config.but(**{"optimizer.steps": 0}), runs / f"start_first_seed{seed}").predictor()
     rates = {"optimizer.steps": lessons, "optimizer.batch": 16}
     return train_student(start, config.but(**rates), Clips(names, sources, frames), labels)

@@ -1,5 +1,5 @@
-"""Under every executed page: with what it was run, when, on what, and how to run it again. And a page that lists them
-all.
+"""Under every executed page: with what it was run, when, on what, and how to run it again. Under every figure of a
+chapter: which of them drew it. And a page that lists them all.
 
 Buttons for Colab and Binder appear where the environment variable KP_REPOSITORY says ``owner/name`` (the publishing
 workflow does).
@@ -10,9 +10,11 @@ import hashlib
 import html
 import json
 import os
+import re
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.util.docutils import SphinxDirective
 
 SHOWN = ("processor", "threads", "torch", "kp", "commit", "date")
@@ -113,6 +115,20 @@ def add_footer(app, doctree, name):
         doctree += nodes.raw("", text, format="html")
 
 
+def name_notebook(app, doctree):
+    """Below each figure of a chapter that a notebook drew: which one, and how long it ran."""
+    for figure in doctree.findall(nodes.figure):
+        image = next(figure.findall(nodes.image), None)
+        drawn = re.match(r"(?:\.\./)?results/(\w+)/", image["uri"]) if image else None
+        path = Path(app.srcdir, "results", f"{drawn[1]}.ipynb") if drawn else None
+        if path and path.exists() and app.env.docname.startswith("book/"):
+            notebook = nodes.literal("", f"book/{path.name}")
+            page = {"refdomain": "std", "reftype": "doc", "refexplicit": True, "refdoc": app.env.docname}
+            link = pending_xref("", notebook, reftarget=f"/results/{path.stem}", **page)
+            took = nodes.Text(f", {facts(path)['minutes']:.1f} minutes")
+            figure += nodes.legend("", nodes.paragraph("", "", nodes.Text("Drawn by "), link, took, classes=["drawn"]))
+
+
 class NotebookStatus(SphinxDirective):
     """A table of every notebook of the book: did it run, how long, with what."""
 
@@ -135,5 +151,6 @@ class NotebookStatus(SphinxDirective):
 
 def setup(app):
     app.add_directive("notebook-status", NotebookStatus)
+    app.connect("doctree-read", name_notebook)
     app.connect("doctree-resolved", add_footer, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

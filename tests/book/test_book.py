@@ -9,6 +9,8 @@ from urllib.parse import unquote, urldefrag
 import nbformat
 import pytest
 
+from kp.config import PRESETS
+
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "results/smoke"
 CHAPTERS = (ROOT / "_toc.yml").read_text().split("caption: The course")[1].split("caption: The runs")[0]
@@ -84,6 +86,21 @@ def test_buttons_appear_where_a_repository_is_named(monkeypatch):
     assert 'href="https://colab.research.google.com/github/someone/kp/blob/main/book/train.ipynb"' in made
     assert 'href="https://mybinder.org/v2/gh/someone/kp/main?labpath=book/train.ipynb"' in made
     assert "git clone -q https://github.com/someone/kp kp" in made
+
+
+def test_every_figure_that_a_notebook_drew_says_which(site):
+    for name in CHAPTERS:
+        page = (site / f"book/{name}.html").read_text()
+        source = (ROOT / f"book/{name}.md").read_text()
+        drawn = re.findall(r"```{figure} \.\./results/(\w+)/", source)
+        named = re.findall(r'Drawn by <a class="reference internal" href="\.\./results/(\w+)\.html">', page)
+        assert sorted(named) == sorted(drawn), name
+
+
+def test_presets_and_parameters_are_listed(site):
+    page = (site / "book/rerun.html").read_text()
+    for words in (*PRESETS, "30,000 × 16", "student_steps", "first or second"):
+        assert words in page
 
 
 def test_what_a_teacher_takes_away(site):

@@ -11,6 +11,7 @@ import html
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
@@ -53,6 +54,7 @@ def checksum(root: Path, parameters: dict) -> str:
     return f"{path.parent.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}" if path.exists() else ""
 
 
+@cache  # a page asks for those of each figure that it shows
 def facts(path: Path) -> dict | None:
     """Of an executed notebook:
 
@@ -129,6 +131,14 @@ def name_notebook(app, doctree):
             figure += nodes.legend("", nodes.paragraph("", "", nodes.Text("Drawn by "), link, took, classes=["drawn"]))
 
 
+def table(heads: tuple[str, ...], rows: list[list[str]]) -> list[nodes.Node]:
+    """A table of HTML cells that can be scrolled by keyboard."""
+    head = "".join(f"<th>{cell}</th>" for cell in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    made = f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return [nodes.raw("", f'<div class="wide" tabindex="0">{made}</div>', format="html")]
+
+
 class NotebookStatus(SphinxDirective):
     """A table of every notebook of the book: did it run, how long, with what."""
 
@@ -142,11 +152,9 @@ class NotebookStatus(SphinxDirective):
             how = "not run: for you to fill in" if not found else "failed" if found["failed"] else "ran through"
             given = "" if not found else ", ".join(f"{k} {v}" for k, v in found["parameters"].items())
             minutes = f"{found['minutes']:.1f}" if found else ""
-            cells = [f'<a href="../{name}.html">{name.removeprefix("results/")}</a>', how, minutes, html.escape(given)]
-            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-        head = "<tr>" + "".join(f"<th>{c}</th>" for c in ("notebook", "status", "minutes", "parameters")) + "</tr>"
-        table = f'<table class="table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
-        return [nodes.raw("", f'<div class="wide" tabindex="0">{table}</div>', format="html")]
+            link = f'<a href="../{name}.html">{name.removeprefix("results/")}</a>'
+            rows.append([link, how, minutes, html.escape(given)])
+        return table(("notebook", "status", "minutes", "parameters"), rows)
 
 
 def setup(app):

@@ -5,18 +5,10 @@ import html
 import json
 from pathlib import Path
 
-from docutils import nodes
+from provenance import table
 from sphinx.util.docutils import SphinxDirective
 
 from kp.config import PRESETS
-
-
-def table(heads: tuple[str, ...], rows: list[list[str]]) -> list[nodes.Node]:
-    """A table of HTML cells that can be scrolled by keyboard."""
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    made = f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return [nodes.raw("", f'<div class="wide" tabindex="0">{made}</div>', format="html")]
 
 
 def parameters(path: Path) -> list[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ TESTED := .venv/tested
 TEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 SNAKEMAKE := python book/build.py --cores $(CORES)
 
-.PHONY: help book lab exercises students grading pdf test lint unit fuzz notebooks smoke plain faces study bench data clean
+.PHONY: help book lab exercises students grading pdf test lint unit fuzz notebooks smoke plain faces long bench data clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -90,7 +90,7 @@ notebooks: smoke $(TESTED)
 	$(TEST) -o addopts= -o filterwarnings=default --nbval-lax --nbval-cell-timeout 600 results/smoke/*.ipynb
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadgroup tests/book
 
-study: $(READY) ## the published evidence, anew (about two days on two cores; skips what is there), into results/published
+long: $(READY) ## train everything that the book shows, anew (about two days on two cores; skips what is there), into results/published
 	$(SNAKEMAKE) published
 	papermill book/evidence.ipynb results/evidence_mine.ipynb -p records results/published -p out results/evidence_mine
 

@@ -21,6 +21,18 @@ PATTERNS = {
     r"\bforetells?\b": "predict",
     r"\b(can|cannot|to) be had\b": "can be made, can be installed",
     r"\b(misses|missed) (joints )?by\b": "has an error of",
+    r"\b(be it|had there been|of like (height|size)|as the truth prefers)\b": "even if; if there were; similar",
+    r"\bwere (the|sides|one) \w+ (known|exchanged)\b": "if the truth were known",
+    r"\b(held still|hold still)\b": "frozen",
+    r"\bleaves? (out )?zero\b": "excludes zero",
+    r"\bgives? away\b": "reveals",
+    r"\bnarrow place\b": "the bottleneck",
+    r"\bstretch(es)? of (the )?(same )?(kinds? of )?motion\b": "a motion sequence",
+    r"\bbeside (us|peers)\b": "compared with other methods",
+    r"\bby eye\b": "as one sees; judged by looking",
+    r"\b(throws? a die|run in circles|lives on it)\b": "say which gradient does it",
+    r"\b(nine tenths|two fifths|half as large again|times sooner|once in (three|four|five) times)\b": "25 %, 1.5 times",
+    r"\bwas not (found out|separated)\b": "an open question",
 }
 """Regular expression → an example of what to write."""
 

@@ -170,7 +170,7 @@ def test_read_only_folder_for_a_training_and_a_set(config, clips, poses, locked)
 
 
 NAMES_OF_FILES = (
-    "with 'quotes'", "été", "видео", "動画", "🎬", "a%20b;c#d", "a\nb", "\x1b[31mred", "<img src=x>", "..a..",
+    "with 'quotes' <img src=x>", "été видео 動画 🎬", "a\nb \x1b[31mred", "..a%20b;c#d..",
 )  # fmt: skip
 
 

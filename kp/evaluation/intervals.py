@@ -1,6 +1,6 @@
 """How sure is a mean over clips? Intervals that know who and what the clips show.
 
-The test clips are not 80 independent draws: 16 people go through the same 5 stretches of motion, and the trained
+The test clips are not 80 independent draws: 16 people go through the same 5 motion sequences, and the trained
 models, one per seed, see all of them. A mean over such a table can be off because these people are hard, because these
 stretches are, or because these seeds were lucky; more clips of the same people in the same stretches would not help.
 """
@@ -54,7 +54,7 @@ def _variance(values: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) ->
 
 
 def clip_factors(root: Path, split: str, names: Sequence[str]) -> tuple[Int[np.ndarray, " clips"], ...]:
-    """Whom each clip of a set shows and which stretch of motion, as labels for :func:`interval`.
+    """Whom each clip of a set shows and which motion sequence, as labels for :func:`interval`.
 
     From the set's truth/<split>.npz and the columns ``take`` and ``start`` of its clips.csv; what a set does not say is
     left out. Clips of the same take and start go through the same motion. KpError if the truth is damaged.

@@ -83,7 +83,7 @@ def activity_table(
 ) -> dict[str, dict[str, float]]:
     """Errors over all joints, % of the image size: a row per activity, then "mean", the mean of the six rows.
 
-    A row holds ``raw``, ``flip_minimum`` (left and right of the whole pose as the truth prefers) and ``label_free``
+    A row holds ``raw``, ``flip_minimum`` (left and right of the whole pose as it suits the truth) and ``label_free``
     (as the reference η₀(β(p)) prefers). An activity's number is the mean over all frames of its clips, as
     in the official code. Lists: one (t, k, 2) a clip; sources: its activity. KpError if an activity has no clip.
     """

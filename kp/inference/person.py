@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from kp.errors import KpError, library, printable
 from kp.inference.crops import BoxTrack
+from kp.inference.once import once_a_film
 from kp.inference.region import largest_region
 from kp.inference.subject import SEEN, largest, steady_track
 from kp.video import read_frames, read_header
@@ -43,8 +44,8 @@ class PersonFinder:
 
     def __init__(self, cv2: ModuleType, close: bool = False):
         self.cv2 = cv2
-        self.selfie = cv2.dnn.readNetFromTFLite(str(SELFIE))
-        self.pose = None if close else cv2.dnn.readNetFromTFLite(str(POSE))
+        self.selfie = read_network(cv2, SELFIE)
+        self.pose = None if close else read_network(cv2, POSE)
 
     def __call__(self, frames: UInt8[np.ndarray, "t h w 3"]) -> Bool[np.ndarray, "t h w"]:
         return np.stack([self.one(frame) for frame in frames])
@@ -56,7 +57,7 @@ class PersonFinder:
             if present > SURE:
                 return person
         whole = (0, 0, frame.shape[1], frame.shape[0])
-        likely = self._ask(self.selfie, frame, square_around(whole), "activation_10")
+        (likely,) = self._ask(self.selfie, frame, square_around(whole), ["activation_10"])
         if self.pose is None:
             return likely > 0.5
         box = largest_box(likely > 0.5, self.cv2)
@@ -74,20 +75,30 @@ class PersonFinder:
         self, frame: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "2 3"]
     ) -> tuple[Bool[np.ndarray, "h w"], float]:
         """Where the second network draws a person, as it does in every square, and how sure it is that there is one."""
-        drawn = self._ask(self.pose, frame, square, "Identity_2") > 0
-        return drawn, self.pose.forward("Identity_1").item()
+        drawn, present = self._ask(self.pose, frame, square, ["Identity_2", "Identity_1"])
+        return drawn > 0, present.item()
 
     def _ask(
-        self, net, frame: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "2 3"], layer: str
-    ) -> Float[np.ndarray, "h w"]:
-        """What a network's layer says of a square of a frame, put back into the frame; −1 outside the square."""
+        self, net, frame: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "2 3"], layers: list[str]
+    ) -> list[np.ndarray]:
+        """What a network's layers say of a square of a frame, in one pass. The first layer is a picture, and is put
+        back into the frame; it is −1 outside the square.
+        """
         cv2, (height, width) = self.cv2, frame.shape[:2]
         seen = cv2.warpAffine(frame, square, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
         net.setInput(seen.transpose(2, 0, 1)[None].astype(np.float32) / 255)
-        found = np.squeeze(net.forward(layer))
+        picture, *others = map(np.squeeze, net.forward(layers))
         back = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         outside = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": -1.0}
-        return cv2.warpAffine(found, square, (width, height), flags=back, **outside)
+        return [cv2.warpAffine(picture, square, (width, height), flags=back, **outside), *others]
+
+
+def read_network(cv2: ModuleType, path: Path):
+    """A network that answers for several of its layers in one pass. OpenCV 5 does that with its classic engine only;
+    OpenCV 4.10 has no other.
+    """
+    engine = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
+    return cv2.dnn.readNetFromTFLite(str(path), *([] if engine is None else [engine]))
 
 
 def square_around(box: Box, room: float = 1.0) -> Float[np.ndarray, "2 3"]:
@@ -110,6 +121,7 @@ def largest_box(mask: Bool[np.ndarray, "h w"], cv2: ModuleType) -> Box | None:
     return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
+@once_a_film
 def find_person(path: Path, progress: bool = True) -> BoxTrack:
     """A box (left, top, width, height in pixels) a frame around the person in a film, whatever the camera does.
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from kp.errors import KpError, library, printable
 from kp.inference.crops import BoxTrack
+from kp.inference.once import once_a_film
 from kp.video import read_frames, read_header
 
 HEIGHT = 240  # pixels: larger frames are shrunk before the search
@@ -21,6 +22,7 @@ RIVAL = 0.5  # size of a second region, as a share of the largest, that may be t
 QUALITY = 95  # of the small frames that wait in a temporary file
 
 
+@once_a_film
 def find_boxes(path: Path, progress: bool = True) -> BoxTrack:
     """A box (left, top, width, height in pixels) a frame around the largest thing that moves in a film.
 

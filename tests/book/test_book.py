@@ -103,6 +103,22 @@ def test_presets_and_parameters_are_listed(site):
         assert words in page
 
 
+def test_the_table_of_figures_says_what_draws_each(site):
+    page = (site / "book/status.html").read_text()
+    rows = [row for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL) if ".html#fig-" in row]
+    assert len(rows) > 50
+    for row in rows:
+        assert "papermill book/" in row or "ships with kp: " in row, row
+
+
+def test_the_table_of_costs_adds_up(site):
+    page = (site / "book/rerun.html").read_text()
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)]
+    costs = {row[0]: float(row[2]) for row in rows if len(row) == 5 and re.fullmatch(r"[\d.]+", row[2])}
+    assert costs["<code>steps12000</code>"] > 10
+    assert abs(costs.pop("all") - sum(costs.values())) < 0.1 * len(costs)
+
+
 def test_what_a_teacher_takes_away(site):
     with zipfile.ZipFile(site / "downloads/figures.zip") as archive:
         assert {"results/visualise/method.png", "results/train/curves.png", "data/pictures/test.png"} <= set(

@@ -202,7 +202,7 @@ def test_films_that_came_later_are_not_passed_over(asked, small, tmp_path):
         fit_stages(replace(asked, masks="none"), tmp_path / "run")
 
 
-def test_what_would_spoil_a_training_stops_it_first(asked, tmp_path):
+def test_what_would_spoil_a_training_stops_it_first(asked, small, tmp_path):
     """Poses that stand on their heads: nothing is written; --no-check trains all the same."""
     with np.load(asked.poses) as file:
         prior = dict(file)
@@ -215,7 +215,7 @@ def test_what_would_spoil_a_training_stops_it_first(asked, tmp_path):
     fit_stages(replace(turned, check=False), tmp_path / "run")
 
 
-def test_the_conclusion(asked, tmp_path):
+def test_the_conclusion(asked, small, tmp_path):
     model = fit_stages(asked, tmp_path / "run")
     for level, words in (("wrong", "not usable: seen; see"), ("well", "")):
         told = kp.own_video.fit.conclusion(model, tmp_path / "run", Verdict(level, "seen"))

@@ -98,7 +98,7 @@ def power(material: Material, draw, geometry: float, image: float, steps: int, s
 
 
 def references(material: Material, config: Config, draw, rebuild_steps: int, probe_steps: int, seed: int) -> dict:
-    """What the image itself, true skeletons and true skeletons with jitter give away; and the control with shuffled
+    """What the image itself, true skeletons and true skeletons with jitter reveal; and the control with shuffled
     labels.
     """
     true, test_true = draw(material.keypoints), draw(material.test_keypoints)

@@ -27,6 +27,7 @@ STYLE = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 160,
     "figure.dpi": 100,
+    "svg.hashsalt": "kp",  # the same figure gives the same file
 }
 
 
@@ -56,12 +57,13 @@ styled = _look()
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure to a file, whole or not at all. The figure stays open, so a notebook still shows it.
+    """Write a figure to a file, whole or not at all, in the format that its name ends with: .png for pictures, .svg for
+    lines. The figure stays open, so a notebook still shows it.
 
     KpError if the file cannot be written.
     """
     with atomic_write(path) as part, _look():
-        figure.savefig(part)
+        figure.savefig(part, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def write_figure(figure: Figure, path: Path) -> None:

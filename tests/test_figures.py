@@ -194,3 +194,13 @@ def test_colours_are_told_apart_by_every_eye(eye, palette):
     seen = np.clip(light @ eye.T, 0, 1) ** (1 / 2.2)
     apart = np.linalg.norm(seen[:, None] - seen, axis=-1)[np.triu_indices(len(palette), 1)]
     assert apart.min() > 0.15
+
+
+def test_the_same_lines_give_the_same_svg(tmp_path):
+    for name in "ab":
+        figure, axis = plt.subplots()
+        axis.plot([0, 1], [1, 0], label="a line")
+        axis.legend()
+        write_figure(figure, tmp_path / f"{name}.svg")
+    written = (tmp_path / "a.svg").read_text()
+    assert written == (tmp_path / "b.svg").read_text() and written.count("<svg ") == 1

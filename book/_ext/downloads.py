@@ -7,9 +7,9 @@ from pathlib import Path
 def pack(source: Path, out: Path) -> None:
     """Write the archive from the book's sources and results."""
     out.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(out / "figures.zip", "w") as archive:  # PNG is compressed already
+    with zipfile.ZipFile(out / "figures.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for folder in ("results", "data/pictures", "data/runs"):
-            for path in sorted((source / folder).rglob("*.png")):
+            for path in sorted(p for p in (source / folder).rglob("*") if p.suffix in (".png", ".svg")):
                 archive.write(path, path.relative_to(source))
 
 

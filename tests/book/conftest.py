@@ -7,21 +7,33 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "results/smoke"
 
 
 def pytest_collection_modifyitems(items):
-    """Of several workers, one builds the book and has all tests that look at it; the others have the rest by file."""
+    """Workers share the tests by file, and those in the browser one by one: each looks at all pages."""
     for item in items:
         if item.path.parent == ROOT / "tests/book":
-            item.add_marker(pytest.mark.xdist_group("site" if "site" in item.fixturenames else item.path.stem))
+            item.add_marker(pytest.mark.xdist_group(item.name if item.path.stem == "test_browser" else item.path.stem))
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("book")
+def site(tmp_path_factory, worker_id):
+    """The folder of the pages. One worker builds it, and the others wait."""
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared if worker_id == "master" else shared.parent) / "book"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "built").exists():
+            build(folder)
+            (folder / "built").touch()
+    return folder / "_build/html"
+
+
+def build(folder: Path) -> None:
+    """The book, in a folder of its own."""
     for name in ("book", "data/pictures", "data/runs", "kp", "results/smoke"):
         shutil.copytree(
             ROOT / name, folder / name.replace("results/smoke", "results"), ignore=shutil.ignore_patterns("__pycache__")
@@ -36,7 +48,6 @@ def site(tmp_path_factory):
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(folder), "-W", "-n", "--keep-going"]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
-    return folder / "_build/html"
 
 
 @pytest.fixture(scope="session")

@@ -25,12 +25,12 @@ endif
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("kp needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
 	pwd > $(READY)
 
 $(TESTED): $(READY) tests/requirements.txt
-	.venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-compile -r tests/requirements.txt
 	touch $(TESTED)
 
 book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (40 to 60 minutes on two cores); SOLUTIONS=1: with solved exercises; THREADS=1: notebooks side by side

@@ -36,7 +36,7 @@ def predict(
     redrawn, lie apart. After Ctrl-C the frames that were read are kept, in files that say how many.
 
     Args:
-        run: Run folder, .safetensors file, or the name of a published model: people, faces.
+        run: Run folder, .safetensors file, or the name of a published model: people, faces, flies.
         inputs: Images, videos of any size and format, or folders of videos or of pictures; sub-folders are kept.
         masks: One mask image or video for each input, white where the subject is, to black out the background.
         formats: Files for the keypoints: csv (frame,joint,x,y,confidence,time,seen), npz (the same as arrays), dlc
@@ -102,7 +102,7 @@ def repose(
     moments of it. The published models learnt to paint subjects on black: give masks.
 
     Args:
-        run: Run folder, .safetensors file, or the name of a published model: people, faces.
+        run: Run folder, .safetensors file, or the name of a published model: people, faces, flies.
         pose: Video (or image) that the pose is taken from.
         person: Video (or image) that the appearance is taken from: its middle frame.
         masks: Two files, for pose and for person, white where the subject is.
@@ -126,7 +126,7 @@ def export(run: Positional[Path], out: Path = Path("onnx")) -> None:
     the first and last pixel. painter.onnx: such keypoints, and images of the person → the person in those poses.
 
     Args:
-        run: Run folder, .safetensors file, or the name of a published model: people, faces.
+        run: Run folder, .safetensors file, or the name of a published model: people, faces, flies.
         out: Folder for the two files.
     """
     from kp.inference.onnx import write_onnx

@@ -13,23 +13,26 @@ from kp.research.records import config_of, read_record
 from kp.research.study import WORK
 
 EQUAL = 0.005  # % of the image size: other processors round otherwise
+ROUGHLY = 0.02  # the same for weights that come with kp in half precision
 
 
 @dataclass(frozen=True)
 class Check:
     """A record's error on test, % of the image size, as it was ``recorded`` and as it is ``computed`` again (None
-    without weights); ``changed``: what is no longer as it was when the record was made, in words.
+    without weights); ``changed``: what is no longer as it was when the record was made, in words; ``tolerance``: how
+    far the two may differ.
     """
 
     recorded: float
     computed: float | None
     weights: Path | None
     changed: tuple[str, ...]
+    tolerance: float = EQUAL
 
     @property
     def holds(self) -> bool:
         """Whether the number came out again."""
-        return self.computed is not None and abs(self.computed - self.recorded) <= EQUAL
+        return self.computed is not None and abs(self.computed - self.recorded) <= self.tolerance
 
     def lines(self) -> list[str]:
         """In words."""
@@ -37,13 +40,15 @@ class Check:
             number = f"recorded {self.recorded:.3f} %; its weights are not here, so it cannot be computed again"
         else:
             words = "the same" if self.holds else "NOT the same"
+            words += " but for half precision" if self.holds and self.tolerance > EQUAL else ""
             number = f"recorded {self.recorded:.3f} %, computed {self.computed:.3f} %: {words} (from {self.weights})"
         return [number, *(f"changed since: {words}" for words in self.changed)]
 
 
 def recompute(path: Path, folder: Path = WORK) -> Check:
-    """Compute a study record's number again from its weights, if ``folder`` has them. KpError if the record is damaged,
-    or if the data that it was tested on are not here.
+    """Compute a study record's number again from its weights, if ``folder`` has them, or else those in half precision
+    that come with kp, in ``weights`` beside the record. KpError if the record is damaged, or if the data that it was
+    tested on are not here.
     """
     record = read_record(path)
     config = config_of(record, path)
@@ -57,11 +62,14 @@ def recompute(path: Path, folder: Path = WORK) -> Check:
         changed.append(f"kp's code, from {', '.join(trained)} to {commit()}")
     if now == "none":
         raise KpError(f"{config.data.videos}: holds no videos; the record {path} was made from them")
-    weights = find_weights(config, record["setting"], folder)
+    weights, tolerance = find_weights(config, record["setting"], folder), EQUAL
     if weights is None:
-        return Check(record["raw"], None, None, tuple(changed))
+        shipped = path.parent / f"weights/{record['setting']}.safetensors"
+        if not shipped.is_file() or load(shipped).model.config != config:
+            return Check(record["raw"], None, None, tuple(changed))
+        weights, tolerance = shipped, ROUGHLY
     scores, _ = measure(load(weights), load_test(config.data, progress=False), open_prior(config.data, config.seed))
-    return Check(record["raw"], scores.raw, weights, tuple(changed))
+    return Check(record["raw"], scores.raw, weights, tuple(changed), tolerance)
 
 
 def find_weights(config: Config, setting: str, folder: Path) -> Path | None:

@@ -10,6 +10,7 @@ import pytest
 from kp.cli.main import main
 from kp.config import smoke
 from kp.errors import KpError
+from kp.inference.published import load
 from kp.research import recompute as module
 from kp.research import study
 from kp.research.recompute import recompute
@@ -65,6 +66,20 @@ def test_without_weights_or_data(record, own, tmp_path):
     own.rename(own.with_name("gone"))
     with pytest.raises(KpError, match=re.escape(f"{own}: holds no videos; the record {record} was made from them")):
         recompute(record, tmp_path / "work")
+
+
+def test_from_the_weights_that_come_with_kp(record, tmp_path):
+    """Those of the same setting and the same configuration only."""
+    (kept,) = (tmp_path / "work").rglob("full_*.safetensors")
+    shipped = record.parent / "weights/full.safetensors"
+    load(kept).save(shipped, half=True)
+    check = recompute(record, tmp_path / "elsewhere")
+    assert check.holds and check.weights == shipped
+    assert check.lines()[0].endswith(f"the same but for half precision (from {shipped})")
+    other = json.loads(record.read_text())
+    other["config"]["seed"] = 7
+    record.write_text(json.dumps(other))
+    assert recompute(record, tmp_path / "elsewhere").computed is None
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ Writes one record a way of reading, silhouettes and prior into <out>; what is th
 
 import dataclasses
 import itertools
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -12,30 +14,62 @@ import tyro
 from torch import Tensor
 
 from kp.config import Config, Optimizer, find_preset
-from kp.datasets.clips import load_clips, to_images
+from kp.datasets.clips import Clips, load_clips, to_images
+from kp.datasets.priors import Poses
 from kp.datasets.retrieval import silhouettes
 from kp.datasets.sets import open_prior
 from kp.evaluation.evaluate import EVERY, load_test
 from kp.evaluation.metrics import score
+from kp.method.networks import Encoder
+from kp.own_video.masks.motion import subject_mask, train_foreground
 from kp.provenance import command_line, write_record
 from kp.research.ablations import find_ablation
-from kp.research.baselines import read, train_supervised
+from kp.research.baselines import read
 from kp.research.outlines import motion_silhouettes, retrieve, train_on_outlines
 from kp.skeletons import find_skeleton
+from kp.training.distil import train_student
+from kp.training.loop import train
 
 PRIORS = {"near": "full", "far": "other_prior"}  # name → the setting whose videos and prior they are
-MASKS = ("true", "motion")
+MASKS = ("true", "motion", "learnt")
 WAYS = ("retrieval", "network", "student")
 LESSONS = 2  # every second frame of a training clip teaches a student
 
 
-def shapes(config: Config, split: str, masks: str, every: int) -> Tensor:
-    """Silhouettes (n, 1, s, s) of every so many frames of a split: by the true masks, or by what moves."""
+@cache  # retrieval and student ask the same network
+def foreground(config: Config) -> Encoder:
+    """A network that learnt from the training clips, without any mask, which pixels look like what moves."""
     data = config.data
-    clips = load_clips(data.videos, split, data.size, masks == "motion", data.source)
+    return train_foreground(load_clips(data.videos, "train", data.size, True, data.source), seed=config.seed).eval()
+
+
+def shapes(config: Config, split: str, masks: str, every: int) -> Tensor:
+    """Silhouettes (n, 1, s, s) of every so many frames of a split: by the true masks, by what moves in the clip, or by
+    a network that learnt what moves.
+    """
+    data = config.data
+    clips = load_clips(data.videos, split, data.size, masks != "true", data.source)
+    if masks == "true":
+        return torch.cat([silhouettes(to_images(frames[::every])) for frames in clips.frames])
     if masks == "motion":
         return torch.cat([motion_silhouettes(frames)[::every] for frames in clips.frames])
-    return torch.cat([silhouettes(to_images(frames[::every])) for frames in clips.frames])
+    net = foreground(config)
+    return torch.cat([subject_mask(net, frames)[::every, None].float() for frames in clips.frames])
+
+
+def student(config: Config, masks: str, poses: Poses) -> torch.nn.Module:
+    """A network that learnt from the training frames themselves what the retrieval found in their silhouettes. It
+    begins with η as it reads drawings of the prior, and an untrained Φ.
+    """
+    data = config.data
+    clips = load_clips(data.videos, "train", data.size, masks != "true", data.source)
+    clips = Clips(clips.names, clips.sources, [frames[::LESSONS] for frames in clips.frames])
+    found = retrieve(shapes(config, "train", masks, LESSONS), poses, find_skeleton(data.skeleton), config.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        beginner = train(config.but(**{"optimizer.steps": 0}), Path(folder) / "run", poses=poses).predictor()
+    rates = {"optimizer.schedule": "one-cycle", "optimizer.lr": 1e-3, "data.augment": True}
+    lessons = list(found.split([len(frames) for frames in clips.frames]))
+    return train_student(beginner, config.but(**rates), clips, lessons).model
 
 
 def main(
@@ -54,7 +88,7 @@ def main(
         out: Folder for the records.
         split: test, or val to choose constants on.
         ways: retrieval: weighted, no training; network: taught by drawings; student: of the retrieval, from images.
-        masks: true, or motion: what differs from the median of its clip.
+        masks: true; motion: what differs from the median of its clip; learnt: a network that learnt what moves.
         priors: near: all videos, a prior of the same kind; far: videos of source A, prior of source B.
         preset: Sizes and rates of what is trained.
         steps: Steps of the network and of the student.
@@ -66,15 +100,11 @@ def main(
             print(f"{path}: there already, skipped")
             continue
         config = find_ablation(PRIORS[name])[1](find_preset(preset)()).but(seed=seed)
-        config = config.but(**{"data.background": kind == "motion", "optimizer.steps": steps})
+        config = config.but(**{"data.background": kind != "true", "optimizer.steps": steps})
         skeleton, poses = find_skeleton(config.data.skeleton), open_prior(config.data, seed)
         test = load_test(config.data, split)
         if way == "student":  # sees the frames themselves; silhouettes teach it, and are not needed any more
-            clips = load_clips(config.data.videos, "train", config.data.size, kind == "motion", config.data.source)
-            clips = dataclasses.replace(clips, frames=[frames[::LESSONS] for frames in clips.frames])
-            lessons = retrieve(shapes(config, "train", kind, LESSONS), poses, skeleton, seed)
-            net = train_supervised(config, clips, lessons.view(len(clips), -1, *lessons.shape[1:]))
-            keypoints = read(net, test.images.flatten(0, 1))
+            keypoints = read(student(config, kind, poses), test.images.flatten(0, 1))
         else:
             seen = shapes(config, split, kind, EVERY)
             if way == "retrieval":

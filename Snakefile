@@ -73,6 +73,7 @@ rule dataset:
 
 
 rule check:
+    priority: 20  # the training waits for it
     input: f"data/{DATASET}/SHA256SUMS"
     output: f"{RESULTS}/check.txt"
     params: code=code("datasets")

@@ -93,6 +93,7 @@ rule train:
 
 rule ablate:
     """Beside the training, on a core of its own: it pre-trains its own η."""
+    priority: 9  # these three take longest, and what is short fills the gaps
     input: "book/ablate.ipynb", f"{RESULTS}/check.txt"
     output: f"{RESULTS}/ablate.ipynb", f"{RESULTS}/ablate/numbers.json"
     params: code=code(*ROOMS, "research"), forget=f"{RUNS}/ablate"
@@ -153,6 +154,7 @@ rule evidence:
 
 rule own_video:
     """Real footage, fetched from PyPI; with --config preset=smoke three of its cameras and a few steps."""
+    priority: 8
     input: "book/own_video.ipynb", MODELS
     output: f"{RESULTS}/own_video.ipynb", f"{RESULTS}/own_video/numbers.json"
     params: code=code(*ROOMS, "formats", "own_video", "course"), forget=f"{RUNS}/own_video", few="-p cameras 3 -p steps 2 -p student_steps 2 -p mask_steps 2" if PRESET == "smoke" else "-p steps 150 -p student_steps 150"

@@ -1,7 +1,8 @@
 import json
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -11,26 +12,56 @@ from kp.config import to_json
 from kp.errors import KpError
 from kp.training.loop import train
 from kp.training.monitor import Monitor, read_diagnostics
-from kp.training.state import load_state
+from kp.training.state import State, load_state
 
 
-@pytest.fixture
-def often(monkeypatch):
+def look_often(monkeypatch):
     """A look every two steps, a page each time, judged from the start."""
     monkeypatch.setattr(kp.training.monitor, "EVERY", 2)
     monkeypatch.setattr(kp.training.monitor, "PAGE", -1)
     monkeypatch.setattr(kp.training.diagnostics, "EARLY", 0)
 
 
+@pytest.fixture
+def often(monkeypatch):
+    look_often(monkeypatch)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A run that was watched to its end: its folder, state and monitor, the page at step 4, and what was said."""
+
+    run: Path
+    state: State
+    watch: Monitor
+    page: str
+    heard: list[str]
+
+
+@pytest.fixture(scope="module")
+def watched(config, clips, poses, tmp_path_factory):
+    run, pages, heard = tmp_path_factory.mktemp("watched"), [], []
+
+    def look(state, *data):
+        watch(state, *data)
+        if state.step == 4:
+            pages.append((run / "report.html").read_text())
+
+    with pytest.MonkeyPatch.context() as patch:
+        look_often(patch)
+        patch.setattr(kp.training.monitor.tqdm, "write", lambda text, *file: file or heard.append(text))
+        with Monitor(run) as watch:
+            state = train(config, run, clips, poses, on_step=look)
+    return Watched(run, state, watch, pages[0], heard)
+
+
 def steps(run):
     return [json.loads(line)["step"] for line in (run / "diagnostics.jsonl").read_text().splitlines()]
 
 
-def test_a_watched_run_ends_in_the_same_bits(config, finished, tmp_path, same, often):
-    with Monitor(tmp_path) as watch:
-        state = train(config, tmp_path, on_step=watch)
-    assert same(state.state_dict(), finished[1].state_dict())
-    assert steps(tmp_path) == [2, 4, 6] == [s.step for s in watch.history]
+def test_a_watched_run_ends_in_the_same_bits(watched, finished, same):
+    assert same(watched.state.state_dict(), finished[1].state_dict())
+    assert steps(watched.run) == [2, 4, 6] == [s.step for s in watched.watch.history]
 
 
 def test_the_last_step_is_looked_at(config, tmp_path):
@@ -52,20 +83,11 @@ def test_a_continued_run_keeps_its_looks_up_to_the_checkpoint(config, clips, pos
     assert len(read_diagnostics(tmp_path, before=5)) == 2 and read_diagnostics(tmp_path / "none", before=5) == []
 
 
-def test_the_page_reloads_while_training_runs(config, clips, poses, tmp_path, often):
-    pages = []
-
-    def look(state, *data):
-        watch(state, *data)
-        if state.step == 4:
-            pages.append((tmp_path / "report.html").read_text())
-
-    with Monitor(tmp_path) as watch:
-        train(config, tmp_path, clips, poses, on_step=look)
-    pages.append((tmp_path / "report.html").read_text())
+def test_the_page_reloads_while_training_runs(watched):
+    pages = watched.page, (watched.run / "report.html").read_text()
     assert ['http-equiv="refresh"' in page for page in pages] == [True, False]
     assert "training" in pages[0] and "step 4 of 6" in pages[0] and "finished · step 6 of 6" in pages[1]
-    assert watch.verdict.seen.split("(")[0] in pages[1] and pages[1].count("data:image/png;base64,") == 3
+    assert watched.watch.verdict.seen.split("(")[0] in pages[1] and pages[1].count("data:image/png;base64,") == 3
 
 
 def test_the_page_says_how_training_ended(config, clips, poses, tmp_path, often):
@@ -106,12 +128,9 @@ def config_device():
     return torch.device("cpu")
 
 
-def test_the_terminal_hears_of_changes_only(config, clips, poses, tmp_path, often, monkeypatch):
-    heard = []
-    monkeypatch.setattr(kp.training.monitor.tqdm, "write", lambda text, *file: file or heard.append(text))
-    with Monitor(tmp_path) as watch:
-        train(config, tmp_path, clips, poses, on_step=watch)
-    assert len(heard) == 1 and heard[0] == f"step 2: {kp.training.monitor.judge(watch.history[:1])}"
+def test_the_terminal_hears_of_changes_only(watched):
+    (words,) = watched.heard
+    assert words == f"step 2: {kp.training.monitor.judge(watched.watch.history[:1])}"
 
 
 def test_a_run_without_training_has_no_page(config, clips, poses, tmp_path):

@@ -29,12 +29,15 @@ def often(monkeypatch):
 
 @dataclass(frozen=True)
 class Watched:
-    """A run that was watched to its end: its folder, state and monitor, the page at step 4, and what was said."""
+    """A run that was watched to its end: its folder, state and monitor, the page at step 4, the verdict of its first
+    look, and what was said.
+    """
 
     run: Path
     state: State
     watch: Monitor
     page: str
+    first: str
     heard: list[str]
 
 
@@ -52,7 +55,8 @@ def watched(config, clips, poses, tmp_path_factory):
         patch.setattr(kp.training.monitor.tqdm, "write", lambda text, *file: file or heard.append(text))
         with Monitor(run) as watch:
             state = train(config, run, clips, poses, on_step=look)
-    return Watched(run, state, watch, pages[0], heard)
+        first = str(kp.training.monitor.judge(watch.history[:1]))
+    return Watched(run, state, watch, pages[0], first, heard)
 
 
 def steps(run):
@@ -129,8 +133,7 @@ def config_device():
 
 
 def test_the_terminal_hears_of_changes_only(watched):
-    (words,) = watched.heard
-    assert words == f"step 2: {kp.training.monitor.judge(watched.watch.history[:1])}"
+    assert watched.heard == [f"step 2: {watched.first}"]
 
 
 def test_a_run_without_training_has_no_page(config, clips, poses, tmp_path):

@@ -33,7 +33,7 @@ DATASET = config.get("dataset", "people")
 NAME = config.get("name", "")
 TRAIN = config.get("train_steps", 1000 if PRESET == "laptop" else 0)  # 0: those of the preset
 STEPS = config.get("ablation_steps", 500)
-PROBE = config.get("probe_steps", 300)
+PROBE = config.get("probe_steps", 100)
 SETTINGS = config.get("settings", [])  # of a study; none: the published records are shown
 SEEDS = config.get("seeds", [0, 1])
 DEVICE = config.get("device", "cpu")

@@ -33,7 +33,7 @@ $(TESTED): $(READY) tests/requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-compile -r tests/requirements.txt
 	touch $(TESTED)
 
-book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (40 to 60 minutes on two cores); SOLUTIONS=1: with solved exercises; THREADS=1: notebooks side by side
+book: $(READY) ## set up, train, ablate, visualise and build the book into _build/html (about 40 minutes on two cores); SOLUTIONS=1: with solved exercises; THREADS=1: notebooks side by side
 	$(SNAKEMAKE) book --config solutions=$(SOLUTIONS) $(if $(THREADS),threads=$(THREADS))
 	@$(MAKE) --no-print-directory students && mkdir -p _build/html/downloads && cp _build/students.zip _build/html/downloads/
 	@echo "the book: _build/html/index.html"

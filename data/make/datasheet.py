@@ -42,12 +42,9 @@ def spaced(root: Path, split: str, count: int) -> list[str]:
     return [names[i] for i in np.linspace(0, len(names) - 1, count).astype(int)]
 
 
-def contact_sheet(split: str, count: int) -> None:
-    """Strips of ``count`` clips."""
-    save(
-        grid([(name, strip(PEOPLE, split, name)) for name in spaced(PEOPLE, split, count)], 0.9),
-        PICTURES / f"{split}.png",
-    )
+def contact_sheet(split: str, names: list[str], picture: str) -> None:
+    """Strips of these clips."""
+    save(grid([(name, strip(PEOPLE, split, name)) for name in names], 0.9), PICTURES / f"{picture}.png")
 
 
 def talking_heads(count: int) -> None:
@@ -202,8 +199,9 @@ def gap() -> dict:
 
 
 def main() -> None:
-    contact_sheet("train", 8)
-    contact_sheet("test", 8)
+    contact_sheet("train", spaced(PEOPLE, "train", 8), "train")
+    contact_sheet("test", spaced(PEOPLE, "test", 8), "test")
+    contact_sheet("test", ["022", "033", "045"], "few")  # boxes, walks, jumps
     all_around(8)
     priors(PEOPLE, ("matched", "other"), BODY, 0.2, "priors.png")
     talking_heads(8)

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from docutils import nodes
-from provenance import facts, table
+from provenance import command, drawn_by, facts, table
 from sphinx.util.docutils import SphinxDirective
 
 SYMBOLS = {r"\sigma": "σ", r"\Phi": "Φ", r"\eta": "η", "y^*": "y*"}  # of captions, in plain text
@@ -26,18 +26,16 @@ def row(app, docname: str, figure: nodes.figure, number: tuple[int, ...]) -> lis
     first = re.split(r"(?<=[.?!]) ", " ".join(caption.split()))[0]
     for written, shown in SYMBOLS.items():
         first = first.replace(written, shown)
-    image = next(figure.findall(nodes.image), None)
-    drawn = re.match(r"(?:\.\./)*results/(\w+)/", image["uri"]) if image else None
-    path = Path(app.srcdir, "results", f"{drawn[1]}.ipynb") if drawn else None
-    found = facts(path) if path and path.exists() else None
+    path = drawn_by(figure, Path(app.srcdir))
+    found = facts(path) if path else None
     link = f'<a href="../{docname}.html#{figure["ids"][0]}">{".".join(map(str, number))}</a>'
     if not found:
+        image = next(figure.findall(nodes.image), None)
         ships = f"ships with kp: <code>{html.escape(image['uri'])}</code>" if image else ""
         return [link, html.escape(first), ships, "", ""]
-    given = " ".join(f"-p {key} {value}" for key, value in found["passed"].items())
-    command = f"papermill book/{path.name} out.ipynb {given}".strip()
+    again = html.escape(command(f"book/{path.name}", found))
     notebook = f'<a href="../results/{path.stem}.html">{path.stem}</a>'
-    return [link, html.escape(first), notebook, f"<code>{html.escape(command)}</code>", f"{found['minutes']:.1f}"]
+    return [link, html.escape(first), notebook, f"<code>{again}</code>", f"{found['minutes']:.1f}"]
 
 
 def fill(app, doctree, name):

@@ -76,6 +76,20 @@ def facts(path: Path) -> dict | None:
     }
 
 
+def drawn_by(figure: nodes.figure, root: Path) -> Path | None:
+    """The executed notebook that drew a figure, if one did."""
+    image = next(figure.findall(nodes.image), None)
+    drawn = re.match(r"(?:\.\./)*results/(\w+)/", image["uri"]) if image else None
+    path = root / f"results/{drawn[1]}.ipynb" if drawn else None
+    return path if path and path.exists() else None
+
+
+def command(source: str, found: dict) -> str:
+    """What runs a notebook again as it ran, but for its folders."""
+    given = " ".join(f"-p {key} {value}" for key, value in found["passed"].items())
+    return f"papermill {source} out.ipynb {given}".strip()
+
+
 def buttons(source: str) -> str:
     repository = os.environ.get("KP_REPOSITORY")
     if not repository:
@@ -94,18 +108,16 @@ def buttons(source: str) -> str:
 def footer(name: str, found: dict, root: Path) -> str:
     source = f"{name.replace('results', 'book', 1)}.ipynb"
     came = found["provenance"]
-    given = " ".join(f"-p {key} {value}" for key, value in found["passed"].items())
     lines = [f"Run in {found['minutes']:.1f} minutes" + (f" on {came['processor']}" if came else "")]
     lines += [f"{key} {came[key]}" for key in SHOWN[1:] if key in came]
     data = checksum(root, found["parameters"])
     lines += [f"data {data}"] if data else []
     settings = ", ".join(f"{key} = {value!r}" for key, value in found["parameters"].items())
-    again = f"papermill {source} out.ipynb {given}".strip()
     ran = f'<a href="{up(name)}_sources/{name}.ipynb" download>this notebook as it ran</a>'
     return (
         f'<aside class="provenance" aria-label="Where this page comes from"><p>{html.escape(" · ".join(lines))}.</p>'
         f"<p>With {html.escape(settings)}.</p>"
-        f"<p>Again: <code>{html.escape(again)}</code> ({ran}).{buttons(source)}</p></aside>"
+        f"<p>Again: <code>{html.escape(command(source, found))}</code> ({ran}).{buttons(source)}</p></aside>"
     )
 
 
@@ -120,10 +132,8 @@ def add_footer(app, doctree, name):
 def name_notebook(app, doctree):
     """Below each figure of a chapter that a notebook drew: which one, and how long it ran."""
     for figure in doctree.findall(nodes.figure):
-        image = next(figure.findall(nodes.image), None)
-        drawn = re.match(r"(?:\.\./)?results/(\w+)/", image["uri"]) if image else None
-        path = Path(app.srcdir, "results", f"{drawn[1]}.ipynb") if drawn else None
-        if path and path.exists() and app.env.docname.startswith("book/"):
+        path = drawn_by(figure, Path(app.srcdir))
+        if path and app.env.docname.startswith("book/"):
             notebook = nodes.literal("", f"book/{path.name}")
             page = {"refdomain": "std", "reftype": "doc", "refexplicit": True, "refdoc": app.env.docname}
             link = pending_xref("", notebook, reftarget=f"/results/{path.stem}", **page)

@@ -54,7 +54,7 @@ pdf: $(TESTED) ## the built book as one PDF, _build/keypoints.pdf (wants Chromiu
 	@test -f _build/html/index.html || { echo "there is no book yet: make book"; exit 1; }
 	python book/_ext/pdf.py _build/html _build/keypoints.pdf
 
-test: lint unit notebooks ## lint, unit tests, and the notebooks run twice: by papermill and, against those outputs, by nbval
+test: lint unit notebooks ## lint, unit tests without the slow ones, and the notebooks run twice: by papermill and, against those outputs, by nbval
 
 lint: $(TESTED)
 	ruff check kp tests data book
@@ -64,6 +64,9 @@ lint: $(TESTED)
 
 unit: $(TESTED)
 	$(TEST) --ignore tests/book
+
+thorough: $(TESTED) ## the tests of `make test` that need no notebooks, and the slow ones: the wheel in an empty environment, more processes, more kills (about 15 minutes)
+	KP_KILLS=20 $(TEST) -m "" --ignore tests/book
 
 fuzz: $(TESTED) ## damaged files of every kind, and kills at random moments, many more than in the tests; the table goes into data/runs
 	echo "what,tried,refused,right" > data/runs/fuzz.csv

@@ -119,6 +119,7 @@ def test_two_processes_take_the_steps_of_one(programs, alone, tmp_path):
     assert apart(alone, tmp_path / "run") < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), ((2, 1), (1, 2)))
 def test_a_checkpoint_goes_on_in_another_number_of_processes(programs, alone, tmp_path, before, after):
     run(programs / "train.py", before, programs / "config.json", tmp_path / "run", 4)

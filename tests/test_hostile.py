@@ -174,7 +174,9 @@ NAMES_OF_FILES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES_OF_FILES, ids=ascii)
+@pytest.mark.parametrize(
+    "name", [NAMES_OF_FILES[0], *(pytest.param(n, marks=pytest.mark.slow) for n in NAMES_OF_FILES[1:])], ids=ascii
+)
 def test_any_name(config, predictor, tracked, tiny, tmp_path, name):
     """In, out and between: videos, boxes, sets, runs and results in folders and files of such names."""
     place = tmp_path / name

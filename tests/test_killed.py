@@ -20,7 +20,7 @@ from kp.formats.track import WRITERS
 from kp.training.loop import train
 from kp.training.state import State, load_state
 
-KILLS = int(os.environ.get("KP_KILLS", 20))
+KILLS = int(os.environ.get("KP_KILLS", 6))
 FAILED = Path(tempfile.gettempdir()) / f"kp_killed_{os.getpid()}.txt"  # what a process that failed by itself has to say
 
 

@@ -90,3 +90,15 @@ def test_the_examples_are_frames_that_the_model_has_never_seen(people):
     test = load_test(data, progress=False)
     torch.testing.assert_close(frames, test.images[::10, 4], atol=1 / 127, rtol=0)
     assert joint_errors(people(frames).keypoints, test.keypoints[::10, 4]).mean() < 3.1
+
+
+def test_the_card_of_people_on_film_tells_the_numbers_of_the_records():
+    card = (MODELS / "people_on_film.md").read_text()
+    record = json.loads((ROOT / "data/runs/own_video/people_on_film.json").read_text())
+    film = json.loads((ROOT / "data/runs/own_video/person_seed0.json").read_text())
+    told = [
+        record["test"]["error"],
+        *(film[f"{name}_disagreement"] for name in ("people_on_film", "published", "mean_pose")),
+    ]
+    assert all(f"{number:.2f}" in card for number in told)
+    assert f"{record['test']['ranking']:.0%}".strip("%") + " of 100" in card

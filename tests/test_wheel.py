@@ -45,6 +45,7 @@ def test_what_it_holds(wheel):
     assert not [name for name in names if "course" in name or name.endswith((".js", ".css"))]
 
 
+@pytest.mark.slow
 def test_the_command_and_a_published_model(installed, tmp_path):
     assert run(tmp_path, installed / "kp", "--version").startswith("kp ")
     frames = np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), np.uint8)
@@ -54,6 +55,7 @@ def test_the_command_and_a_published_model(installed, tmp_path):
     assert names == ["film.csv", "film.mp4", "film.png"]
 
 
+@pytest.mark.slow
 def test_a_fit_with_the_poses_that_ship(installed, tmp_path):
     frames = np.full((24, 96, 96, 3), 90, np.uint8)
     for t in range(24):

@@ -46,6 +46,7 @@ def check(
     from kp.own_video.fit import find_poses, open_poses
     from kp.own_video.masks.write import ready_finder
     from kp.own_video.prepare import in_squares
+    from kp.skeletons import BODY
     from kp.video import find_videos
 
     films = find_videos(list(videos))
@@ -64,7 +65,7 @@ def check(
     if masks != "motion":
         shapes = silhouettes_of(footage, size, ready_finder(masks, films[0]))
         covered = judge_poses(shapes, in_squares(pose_file, topology, size), topology)
-        advice += covered.advice()
+        advice += covered.advice(topology.joints == BODY.joints and masks in ("person", "selfie"))
     write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print("\n".join(as_table(footage, located)))
     print(f"skeleton '{topology.name}': {len(topology)} joints")
@@ -83,7 +84,7 @@ def fit(
     masks: By | Literal["none"] = "motion",
     vary_prior: Literal["no", "limbs"] = "no",
     start: str = "",
-    figure: Path | None = None,
+    figure: str = "",
     every: int = 1,
     size: int = 64,
     steps: int = 1000,
@@ -116,9 +117,10 @@ def fit(
             poses; refused where they do not fit the silhouettes better (kp check --masks says so beforehand).
         start: Go on from a published model (people, faces), a run or a .safetensors file with this skeleton; empty
             starts afresh.
-        figure: A cardboard figure of the subject, a .json file that says how wide and how bright its parts are, as
-            data/flies/cardboard.json does. A network that reads drawings of this figure then teaches the student, in
-            the method's place: for small animals of many limbs, where the method gets nowhere.
+        figure: A cardboard figure of the subject: people (with --masks person), or a .json file that says how wide and
+            how bright its parts are, as data/flies/cardboard.json does. A network that reads drawings of this figure
+            then teaches the student, in the method's place: for people who do more than the poses show, and for small
+            animals of many limbs, where the method gets nowhere.
         every: Take every so many frames: neighbours of fast cameras are nearly equal.
         size: Resolution of the model, pixels a side (with --start that of the model).
         steps: Steps of the main training (with --figure, half of the steps of the network that reads figures); with
@@ -145,7 +147,7 @@ def fit(
         boxes=tuple(path.absolute() for path in subject.boxes),
         every=every,
         start=start,
-        figure=str(figure.absolute()) if figure else "",
+        figure=figure if figure in ("", "people") else str(Path(figure).absolute()),
         masks=masks,
         vary_prior=vary_prior,
         size=size,

@@ -36,7 +36,8 @@ def predict(
     redrawn, lie apart. After Ctrl-C the frames that were read are kept, in files that say how many.
 
     Args:
-        run: Run folder, .safetensors file, or the name of a published model: people, faces, flies.
+        run: Run folder, .safetensors file, or the name of a published model: people, faces, flies, or people_on_film
+            (with --crop person).
         inputs: Images, videos of any size and format, or folders of videos or of pictures; sub-folders are kept.
         masks: One mask image or video for each input, white where the subject is, to black out the background.
         formats: Files for the keypoints: csv (frame,joint,x,y,confidence,time,seen), npz (the same as arrays), dlc

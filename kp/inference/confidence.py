@@ -95,7 +95,7 @@ def moves(first: int, count: int) -> Similarity:
 
 def look_around(
     keypoints: Float[Tensor, "n k 2"],
-    images: Float[Tensor, "n 3 s s"],
+    images: Float[Tensor, "n d s s"],
     drawn: Float[Tensor, "n c s s"],
     redrawn: Float[Tensor, "n c s s"],
 ) -> Float[Tensor, "n k 3"]:
@@ -114,7 +114,7 @@ def look_around(
     return torch.stack([differing, contrast, bright], -1) * 10
 
 
-def shows_something(images: Float[Tensor, "n 3 s s"]) -> Bool[Tensor, " n"]:
+def shows_something(images: Float[Tensor, "n d s s"]) -> Bool[Tensor, " n"]:
     """Which images are neither of one colour nor noise: their grey levels differ, and those of neighbours less.
 
     The limits lie between validation images (0.045 and more; correlations of neighbours of 0.36 and more, but for dark

@@ -103,7 +103,7 @@ class Predictor:
         with evaluating(self.model):
             return self.model.decoder(skeleton.to(self.device), other.to(self.device)).cpu()
 
-    def mirrored(self, images: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
+    def mirrored(self, images: Float[Tensor, "n d s s"]) -> Float[Tensor, "n k 2"]:
         """Keypoints (x, y) in [-1, 1] of the mirror images, mirrored back: left and right exchanged. A skeleton without
         mirror pairs is not mirrored: those of the images.
         """
@@ -122,7 +122,7 @@ class Predictor:
         """
         return joint_errors(self(images).keypoints, self.mirrored(images)).mean(1)
 
-    def both(self, images: Float[Tensor, "n 3 s s"]) -> tuple[Prediction, Tensor, Tensor]:
+    def both(self, images: Float[Tensor, "n d s s"]) -> tuple[Prediction, Tensor, Tensor]:
         """(prediction, keypoints of each image, keypoints of its mirror image), (x, y) in [-1, 1].
 
         Left and right are resolved without labels (:func:`kp.skeletons.resolve_flips`): both agree on them.
@@ -132,7 +132,7 @@ class Predictor:
         return prediction, one, resolve_flips(self.mirrored(images), one, self.skeleton)
 
     def readings(
-        self, images: Float[Tensor, "n 3 s s"], first: int = 0
+        self, images: Float[Tensor, "n d s s"], first: int = 0
     ) -> tuple[Float[Tensor, "n k 2"], Float[Tensor, "n k 6"]]:
         """(keypoints, cues): (x, y) in [-1, 1], the mean of the readings of each image and of its mirror image; and
         what is known of each joint (:mod:`kp.inference.confidence`), distances in % of the image size. Of images that

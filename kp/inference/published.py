@@ -10,6 +10,8 @@ from torch import Tensor
 
 from kp.errors import KpError
 from kp.inference.confidence import Curve
+from kp.inference.outlines import NAME as ON_FILM
+from kp.inference.outlines import load_people_on_film
 from kp.inference.predictor import Predictor
 from kp.method.checkpoint import load_weights
 
@@ -22,11 +24,14 @@ def load(name: str | Path) -> Predictor:
 
     ``kp.load("people")`` finds the 17 joints of ``kp.skeletons.BODY`` in people, ``kp.load("faces")`` the 68 landmarks
     of ``kp.skeletons.FACE`` in faces, both on black or before a background; ``kp.load("flies")`` finds 24 joints of a
-    fruit fly that is seen from above, upright, on black. A published name is never a folder: write
+    fruit fly that is seen from above, upright, on black; ``kp.load("people_on_film")`` finds the joints of people on
+    film by their outlines (:mod:`kp.inference.outlines`). A published name is never a folder: write
     ./people for a folder of that name. KpError lists the published models if there is none of that name, and names the
     file if it is missing or damaged.
     """
     path, published = Path(name), {file.stem: file for file in MODELS.glob("*.safetensors")}
+    if str(name) == ON_FILM:
+        return load_people_on_film(load("people"))
     if str(name) in published:
         path = published[str(name)]
     elif (path / "model.safetensors").is_file():  # what kp fit leaves
@@ -34,7 +39,7 @@ def load(name: str | Path) -> Predictor:
     if path.is_dir() or path.suffix == ".pt":
         return Predictor.load(path)
     if path.suffix != ".safetensors":
-        known = ", ".join(sorted(published)) or "none"
+        known = ", ".join(sorted([*published, ON_FILM]))
         raise KpError(
             f"{name}: no run folder, no .safetensors file and no published model (there are: {known}); check it"
         )

@@ -17,9 +17,11 @@ from torch import Tensor
 from kp.datasets.priors import about, recombine, reflect_some
 from kp.errors import KpError
 from kp.geometry import draw_similarity, rotations
+from kp.inference.outlines import RIM
 from kp.skeletons import Skeleton
 from kp.validation import parse, validated
 
+TURN = 0.2  # standard deviation of the turns of a limb about its root, where its figure says nothing; radians
 LENGTHEN = 0.07  # standard deviation of a limb's change of length
 FOLDED = 0.1  # share of limbs that are folded towards their first joint
 UNSEEN = 0.03  # share of limbs' bones that are not drawn
@@ -27,7 +29,6 @@ HALO = 0.7  # share of the drawings with a grey rim
 STRETCH = 0.05  # of a whole pose, along x and along y
 PLACE = {"angle": 0.2, "scale": 0.1, "shift": 0.12}  # of a whole pose
 WIDER = 0.25  # widths vary at random by this share
-RIM = 1 / 16  # of the image side: a black margin around what a reader sees, for joints just outside the image
 SOFT = 2.5  # how fast a shape ends: its grey falls from 0.9 to 0.1 within about 5 / SOFT pixels at 64 a side
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -38,16 +39,17 @@ class Part:
 
     ``bones``: ``"thorax-left_wing"`` and the like, as the skeleton's edges have them. ``width``: of the shape at the
     bone's start, middle and end (0: not drawn). ``beyond``: how far it may reach past the start and past the end.
-    ``light``: its grey at the start and at the end. ``turn``: of a limb's first bone: the standard deviation of its
-    turns about the limb's root, radians. ``stretch``: the bone is made between so and so many times as long, and all
-    that hangs on its end moves along.
+    ``light``: its grey at the start and at the end. ``turn``: the standard deviation of its turns about its start,
+    radians; half of the time it turns, and all that hangs on its end moves along (null: 0.2 for a limb's first bone, 0
+    for others). ``stretch``: the bone is made between so and so many times as long, and all that hangs on its end moves
+    along.
     """
 
     bones: tuple[str, ...]
     width: tuple[Share, Share, Share]
     light: tuple[Share, Share]
     beyond: tuple[Share, Share] = (1.0, 1.0)
-    turn: Annotated[float, Field(ge=0)] = 0.2
+    turn: Annotated[float, Field(ge=0)] | None = None
     stretch: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self):
@@ -57,9 +59,19 @@ class Part:
 
 @validated
 class Cardboard:
-    """The parts of a cardboard figure; bones that no part names are not drawn."""
+    """The parts of a cardboard figure; bones that no part names are not drawn.
+
+    ``outline``: the figure is white, whatever its parts' light, and what learns from it reads outlines of the subject
+    (white on black), not its grey: for subjects whose colours say nothing about their parts, such as dressed people.
+    """
 
     parts: tuple[Part, ...]
+    outline: bool = False
+
+
+def find_figure(name: str | Path) -> Path:
+    """The file of the figure called ``name``: "people" is the one that ships with kp, all else is a path."""
+    return Path(__file__).parent / "figures/people.json" if str(name) == "people" else Path(name)
 
 
 def load_cardboard(path: Path, skeleton: Skeleton) -> Cardboard:
@@ -101,9 +113,11 @@ class CardboardRenderer:
         limbs = {joint for limb, _ in skeleton.limbs for joint in limb}
         self.of_limb = torch.tensor([int(b) in limbs for b in self.end])
         self.below = children(skeleton)
-        turns = {edge[bone]: part.turn for part in figure.parts for bone in part.bones}
+        turns = {edge[bone]: part.turn for part in figure.parts for bone in part.bones if part.turn is not None}
         roots = [(root, limb[0]) for limb, root in skeleton.limbs]
-        self.turn = [turns.get(bone, turns.get(bone[::-1], Part.turn)) for bone in roots]
+        self.turn = [turns.get(bone, turns.get(bone[::-1], TURN)) for bone in roots]
+        first = {frozenset(bone) for bone in roots}
+        self.turned = [(bone, sigma) for bone, sigma in turns.items() if frozenset(bone) not in first]
         self.stretched = [
             (part.stretch, [edge[bone] for bone in part.bones]) for part in figure.parts if part.stretch != (1.0, 1.0)
         ]
@@ -139,14 +153,14 @@ class CardboardRenderer:
         near, far = (self.light[:, i, None] for i in range(2))
         some = (0.9 + 0.2 * uniform(count, 1, 1)) * (0.85 + 0.3 * uniform(count, bones, 1))
         seen = (uniform(count, bones, 1) >= UNSEEN) | ~self.of_limb[:, None]
-        light = ((near + (far - near) * share) * some * seen).clamp(max=1)
+        light = seen.float() if self.figure.outline else ((near + (far - near) * share) * some * seen).clamp(max=1)
         soft = SOFT * 64 / (self.size - 2 * self.rim)
         shapes = torch.sigmoid(soft * torch.minimum(width - distance, -outside)) * light
         return shapes.amax(1).view(count, 1, self.size, self.size)
 
     def vary(self, poses: Float[Tensor, "b k 2"], generator: torch.Generator) -> Float[Tensor, "b k 2"]:
-        """Other poses made of the prior's: limbs exchanged, turned, folded; parts stretched; the whole moved and
-        mirrored.
+        """Other poses made of the prior's: limbs exchanged, turned, folded; parts turned and stretched; the whole moved
+        and mirrored.
         """
         count = len(poses)
 
@@ -165,6 +179,10 @@ class CardboardRenderer:
                 shorter = 0.7 * uniform(1, 1)
                 folded = about(poses, limb[1:], limb[0], lambda p, f=shorter: p * f)
                 poses = torch.where(uniform(1, 1) < FOLDED, folded, poses)
+        for (a, b), sigma in self.turned:
+            turn = sigma * torch.randn(count, generator=generator) * (uniform() < 0.5)
+            rotation = rotations(turn)[:, None]
+            poses = about(poses, self.below[b], a, lambda p, r=rotation: (r @ p[..., None])[..., 0])
         for (low, high), bones in self.stretched:
             factor = low + (high - low) * uniform(1, 1)
             for a, b in bones:

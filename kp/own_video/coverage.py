@@ -46,14 +46,17 @@ class Coverage:
             return "poses fit the silhouettes: not judged, since no frame shows a subject; look at the masks (kp masks)"
         return f"poses fit the silhouettes: {self.plain:.2f} (1: perfectly; {GOOD} and more is good)"
 
-    def advice(self) -> list[str]:
-        """What to do about poses that do not cover the footage; empty if they do."""
+    def advice(self, people: bool = False) -> list[str]:
+        """What to do about poses that do not cover the footage; empty if they do. people: whether it shows people whose
+        outlines a network finds.
+        """
         if not self.plain < GOOD:
             return []
+        also = " For people, --figure people does without such poses." if people else ""
         words = f"The poses fit the silhouettes of the footage at {self.plain:.2f}, where {GOOD} and more is good: "
         if self.rises:
-            return [f"{words}limbs turned at random fit at {self.turned:.2f}. Take --vary-prior limbs."]
-        return [f"{words}it shows poses that they lack, and limbs will be lost. Add poses of like movements."]
+            return [f"{words}limbs turned at random fit at {self.turned:.2f}. Take --vary-prior limbs.{also}"]
+        return [f"{words}it shows poses that they lack, and limbs will be lost. Add poses of like movements.{also}"]
 
 
 def judge_poses(shapes: Float[Tensor, "n 1 s s"], poses: Poses, skeleton: Skeleton) -> Coverage:

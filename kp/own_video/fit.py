@@ -28,10 +28,10 @@ from kp.formats.read import fit_skeleton, read_pose_file
 from kp.geometry import evenly
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
-from kp.own_video.cardboard import load_cardboard
+from kp.own_video.cardboard import find_figure, load_cardboard
 from kp.own_video.check import Grave, advise, look_through
 from kp.own_video.coverage import check_turned_limbs
-from kp.own_video.lessons import lessons_of, lessons_of_figures, student_of
+from kp.own_video.lessons import lessons_of, lessons_of_figures, lessons_of_outlines, student_of
 from kp.own_video.masks import By
 from kp.own_video.masks.write import write_masks
 from kp.own_video.prepare import prepare
@@ -239,7 +239,7 @@ def _fit_alone(
     if not (out / "set").is_dir():
         poses, topology = open_poses(settings.poses, settings.skeleton, settings.min_likelihood, start)
         if settings.figure:
-            load_cardboard(Path(settings.figure), topology)  # what is wrong with it is said at once
+            load_cardboard(find_figure(settings.figure), topology)  # what is wrong with it is said at once
         if settings.check:
             check_first(films, poses, topology, settings, size)
         open_fit(settings, out)
@@ -265,7 +265,12 @@ def _fit_alone(
         if settings.masks != "none":
             if settings.figure:
                 with stages.stage(number + 1):
-                    lessons = lessons_of_figures(Path(settings.figure), config, READER_STEPS * settings.steps, reader)
+                    figure, reader_steps = find_figure(settings.figure), READER_STEPS * settings.steps
+                    lessons = (
+                        lessons_of_outlines(config)
+                        if reader_ships(settings)
+                        else lessons_of_figures(figure, config, reader_steps, reader)
+                    )
             with stages.stage(stages.last):
                 if not settings.figure:
                     lessons = lessons_of(trained, config)
@@ -276,11 +281,17 @@ def _fit_alone(
     return load(model)
 
 
+def reader_ships(settings: Fit) -> bool:
+    """Whether the reader that this fit asks for ships with kp."""
+    return settings.figure == "people" and settings.poses == find_poses("people").absolute()
+
+
 def plan(settings: Fit, joints: int, films: list[Path], size: int) -> Stages:
     """The stages of this fit, and how long each is expected to take."""
     frames = sum(read_header(film).count or 0 for film in films)
     pretraining = 0 if settings.start else settings.pretrain_steps or pretrain_steps_for(joints)
     method, reader = (0, READER_STEPS * settings.steps) if settings.figure else (settings.steps, 0)
+    reader = 1 if reader_ships(settings) else reader
     masks, mask_steps, student = settings.masks, settings.mask_steps, settings.student_steps
     return Stages.of(frames, size, masks, mask_steps, pretraining, method, student, reader)
 
@@ -291,6 +302,8 @@ def check_first(films: list[Path], poses: PoseFile, skeleton: Skeleton, settings
     footage = [look_through(f, settings.crop, b, settings.every) for f, b in zip(films, boxes, strict=False)]
     located = settings.crop in ("person", "subject") or bool(settings.boxes)
     advice = advise(footage, poses, skeleton, size, located)
+    if settings.masks == "person" and skeleton.joints == BODY.joints and not settings.figure:
+        advice.append("A reader of outlines follows arms and legs that the method loses on film: --figure people.")
     grave = [words for words in advice if isinstance(words, Grave)]
     for words in advice:
         tqdm.write(f"- {words}")

@@ -6,17 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from kp.config import Config, Optimizer
 from kp.datasets.clips import Clips, to_images
 from kp.datasets.priors import load_prior
+from kp.datasets.retrieval import silhouettes
 from kp.datasets.sets import open_clips
+from kp.inference.outlines import FINER, SIZE, load_reader
 from kp.inference.predictor import Predictor
-from kp.own_video.cardboard import CardboardRenderer, load_cardboard
+from kp.own_video.cardboard import CardboardRenderer, find_figure, load_cardboard
 from kp.own_video.reader import read_frames, teach_reader
-from kp.skeletons import find_skeleton
+from kp.skeletons import BODY, find_skeleton
 from kp.training.distil import pseudo_labels, train_student
 
 EVERY = 2  # frames that the student learns from: neighbours are nearly equal
@@ -33,15 +36,40 @@ def lessons_of(teacher: Predictor, config: Config) -> Lessons:
 
 
 def lessons_of_figures(figure: Path, config: Config, steps: int, keep: Path | None = None) -> Lessons:
-    """What a reader sees in them that was taught, for ``steps``, by cardboard figures of the prior's poses, which take
-    on the film's mean pose while it learns (:func:`kp.own_video.reader.teach_reader`).
+    """What a reader sees in them that was taught, for ``steps``, by cardboard figures of the prior's poses. Grey
+    figures take on the film's mean pose while it learns (:func:`kp.own_video.reader.teach_reader`).
 
     figure: a file as :func:`kp.own_video.cardboard.load_cardboard` reads it. keep: a file to go on from after the call
     was cut off. KpError as from load_cardboard.
     """
     clips = open_clips(config.but(**{"data.every": EVERY}).data, "train").some(MOST)
     reader, renderer = teach_figures(figure, config, clips, steps, keep)
+    if renderer.figure.outline:
+        return read_clips(reader, renderer, config, config.data.size)
     return [read_frames(reader, to_images(f), renderer) for f in clips.frames]
+
+
+def lessons_of_outlines(config: Config) -> Lessons:
+    """What the reader that ships (kp/inference/outlines.py) sees in the outlines of people."""
+    return read_clips(load_reader(), people_of_cardboard(), config, SIZE)
+
+
+def people_of_cardboard() -> CardboardRenderer:
+    """What draws the figures that taught the reader that ships."""
+    return CardboardRenderer(BODY, load_cardboard(find_figure("people"), BODY), SIZE)
+
+
+def read_clips(reader: nn.Module, renderer: CardboardRenderer, config: Config, size: int) -> Lessons:
+    """What a reader sees in the outlines of the train clips' subjects, ``size`` pixels a side."""
+    finer = config.but(**{"data.every": EVERY, "data.size": FINER * size}).data
+    return [read_frames(reader, outlines(f, size), renderer) for f in open_clips(finer, "train").some(MOST).frames]
+
+
+def outlines(frames: UInt8[Tensor, "t h w 3"], size: int) -> Float[Tensor, "t 1 s s"]:
+    """Frames of a subject on black as a reader of outlines looks at them: what is not black in white, in [-1, 1],
+    ``size`` a side.
+    """
+    return F.interpolate(silhouettes(to_images(frames)), (size, size), mode="area") * 2 - 1
 
 
 def teach_figures(
@@ -49,10 +77,15 @@ def teach_figures(
 ) -> tuple[nn.Module, CardboardRenderer]:
     """A reader that was taught by cardboard figures of the prior's poses, which took on the mean pose of ``clips``, of
     subjects on black; and the renderer of those figures. Other parameters as in :func:`lessons_of_figures`.
+
+    Poses that are drawn as outlines stay where they are. An outline leaves open where an elbow is: in a film of a man
+    the moves lifted all elbows, step by step, and the hands hung below them.
     """
     skeleton = find_skeleton(config.data.skeleton)
     renderer = CardboardRenderer(skeleton, load_cardboard(figure, skeleton), config.data.size)
-    film = to_images(torch.cat([f[:: max(1, len(clips) * len(f) // FILM)] for f in clips.frames]))
+    film = None
+    if not renderer.figure.outline:
+        film = to_images(torch.cat([f[:: max(1, len(clips) * len(f) // FILM)] for f in clips.frames]))
     rates, poses = replace(READER, steps=steps), load_prior(config.data, config.seed)
     return teach_reader(poses, renderer, rates, config.seed, film, name="reader", keep=keep), renderer
 

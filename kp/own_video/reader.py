@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from kp.config import Optimizer
 from kp.datasets.priors import Poses
+from kp.inference.outlines import WIDTH
 from kp.method.networks import UNetRegressor, joint_soft_argmax
 from kp.own_video.cardboard import CardboardRenderer, spoil
 from kp.skeletons import Skeleton
@@ -90,8 +91,8 @@ def teach_reader(
     renderer: CardboardRenderer,
     rates: Optimizer,
     seed: int,
-    film: Float[Tensor, "n 3 s s"] | None = None,
-    width: int = 16,
+    film: Float[Tensor, "n c s s"] | None = None,
+    width: int = WIDTH,
     name: str = "",
     keep: Path | None = None,
 ) -> nn.Module:
@@ -124,10 +125,10 @@ def teach_reader(
 
 @torch.no_grad()
 def read_frames(
-    reader: nn.Module, images: Float[Tensor, "n 3 s s"], renderer: CardboardRenderer
+    reader: nn.Module, images: Float[Tensor, "n c s s"], renderer: CardboardRenderer
 ) -> Float[Tensor, "n k 2"]:
-    """Keypoints (x, y) in [-1, 1] that a reader finds in images in [-1, 1] on black, some of them just outside: the
-    mean of the readings of the image's brightness and of its mirror image, where the skeleton has sides.
+    """Keypoints (x, y) in [-1, 1] that a reader finds in images in [-1, 1] on black, or in outlines, some of them just
+    outside: the mean of the readings of the image's brightness and of its mirror image, where the skeleton has sides.
     """
     grey = F.pad(images.mean(1, keepdim=True), 4 * [renderer.rim], value=-1.0)
     return mirrored_mean(reader, grey, renderer.skeleton) / renderer.inside

@@ -266,6 +266,7 @@ def test_repose(kp, finished, tiny, tmp_path):
     assert status == 1 and blame(err) == ["kp: 2 inputs but 1 masks; give one for each, in the same order"]
 
 
+@pytest.mark.slow
 def test_export(kp, finished, tmp_path):
     status, printed, _ = kp("export", finished[0], "--out", tmp_path / "onnx")
     assert status == 0 and re.match(rf"{tmp_path}/onnx/predictor.onnx: differs from torch by \d", printed)

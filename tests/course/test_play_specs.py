@@ -61,6 +61,7 @@ def test_of_several_channels_the_brightest_is_shown():
     assert raw[0] == 0 and (raw[1:] == 65535).all()
 
 
+@pytest.mark.slow
 def test_painter_agrees_with_torch(tmp_path):
     made = predictor()
     assert write_painter(made, tmp_path / "half") < 5e-3

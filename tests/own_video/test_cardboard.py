@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,10 +12,11 @@ from kp.own_video.cardboard import (
     Part,
     about,
     children,
+    find_figure,
     load_cardboard,
     spoil,
 )
-from kp.skeletons import Skeleton
+from kp.skeletons import BODY, Skeleton
 
 STICK = Skeleton(
     "stick",
@@ -87,6 +89,37 @@ def test_stretching_a_bone_moves_all_that_hangs_on_it():
     ratio = (longer[:, 1] - longer[:, 0]).norm(dim=-1) / (plain[:, 1] - plain[:, 0]).norm(dim=-1)
     assert ratio.mean().item() == pytest.approx(2, abs=0.15)
     assert children(STICK)[0] == [0, 1, 2, 3] and children(STICK)[2] == [2]
+
+
+def test_a_turned_bone_takes_along_all_that_hangs_on_it():
+    """The trunk turns about its top, half of the time; its length and the hands' distances from it stay."""
+    turned = Part(("top-middle",), (0.2, 0.2, 0.2), (1.0, 1.0), turn=1.0)
+    renderer = CardboardRenderer(STICK, Cardboard((turned,)), 64)
+    assert renderer.turned == [((0, 1), 1.0)]
+    poses = POSE.expand(400, -1, -1)
+    varied = renderer.vary(poses, generator())
+    trunk = varied[:, 1] - varied[:, 0]
+    angle = torch.atan2(trunk[:, 0], trunk[:, 1])
+    assert angle.std() > 0.5  # PLACE alone turns by less than 0.2
+    still = CardboardRenderer(STICK, Cardboard((WIDE,)), 64)
+    trunk = still.vary(poses, generator()).diff(dim=1)[:, 0]
+    assert not still.turned and torch.atan2(trunk[:, 0], trunk[:, 1]).std() < 0.25
+    reach = (varied[:, 2:] - varied[:, 1:2]).norm(dim=-1) / POSE[:, 2:].sub(POSE[:, 1:2]).norm(dim=-1)
+    assert reach.mean().item() == pytest.approx(1, abs=0.1)  # the hands came along
+
+
+def test_an_outline_is_white_whatever_its_light():
+    arms = Cardboard((WIDE, ARMS), outline=True)
+    renderer = CardboardRenderer(STICK, arms, 64)
+    drawn = renderer.draw(POSE.expand(20, -1, -1) * renderer.inside, generator())
+    x, y = ((POSE[0, 3] * 0.5 * renderer.inside + 1) / 2 * (renderer.size - 1)).round().int().tolist()
+    assert drawn[:, 0, y, x].min() > 0.9 and drawn.max() <= 1  # half as bright where light counts
+
+
+def test_the_figure_that_ships_draws_every_bone_of_a_body():
+    renderer = CardboardRenderer(BODY, load_cardboard(find_figure("people"), BODY), 64)
+    assert renderer.figure.outline and len(renderer.light) == len(BODY.edges)
+    assert find_figure("mine.json") == Path("mine.json")
 
 
 def test_about_changes_some_joints_from_their_root():

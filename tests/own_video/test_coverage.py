@@ -12,6 +12,11 @@ from kp.own_video.coverage import Coverage, check_turned_limbs, judge_poses
 from kp.skeletons import BODY
 
 
+@pytest.fixture(autouse=True)
+def fewer(monkeypatch):
+    monkeypatch.setattr("kp.datasets.retrieval.COVERING", 4000)
+
+
 @pytest.fixture
 def standing():
     """Thirty poses, much alike: a person of the shipped prior, each joint a little moved."""
@@ -56,6 +61,9 @@ def test_advice():
     assert Coverage(0.76, 0.76).advice() == [
         "The poses fit the silhouettes of the footage at 0.76, where 0.85 and more is good: it shows poses that they "
         "lack, and limbs will be lost. Add poses of like movements."
+    ]
+    assert Coverage(0.76, 0.76).advice(people=True) == [
+        Coverage(0.76, 0.76).advice()[0] + " For people, --figure people does without such poses."
     ]
 
 

@@ -16,7 +16,7 @@ from kp.errors import KpError
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.fit import Fit, choose_config, find_poses, fit_stages, skeleton_of
-from kp.skeletons import BODY, FACE
+from kp.skeletons import FACE
 from kp.training.diagnostics import Verdict
 from kp.training.state import State
 
@@ -235,16 +235,14 @@ def test_a_folder_of_the_version_before_goes_on(asked, small, tmp_path):
 
 def test_a_figure_teaches_in_the_methods_place(asked, small, tmp_path, capsys):
     """η is pre-trained, a reader of figures looks at the film, and the student learns what the reader sees."""
-    figure = tmp_path / "figure.json"
-    bones = [f"{a}-{b}" for a, b in BODY.edges]
-    figure.write_text(json.dumps({"parts": [{"bones": bones, "width": [0.1, 0.1, 0.1], "light": [0.8, 0.8]}]}))
-    going = replace(asked, figure=str(figure))
-    model = fit_stages(going, tmp_path / "run")
+    model = fit_stages(replace(asked, figure="people"), tmp_path / "run")
     assert model.skeleton.name == "body" and Predictor.load(tmp_path / "run/checkpoint.pt").size == 64
     assert not list((tmp_path / "run").glob("*.part"))
     said = capsys.readouterr().out
     assert "stage 3 of 5: η, which reads drawings" in said and "stage 4 of 5: a reader of figures" in said
+    figure = tmp_path / "figure.json"
     figure.write_text("{}")
+    going = replace(asked, figure=str(figure))
     with pytest.raises(KpError, match=re.escape(str(figure))):  # before anything is made
         fit_stages(going, tmp_path / "third")
     assert not (tmp_path / "third/set").exists()

@@ -11,9 +11,10 @@ from kp.files import verify_checksums
 from kp.inference.published import load
 
 RUNS = Path("data/runs")
+OTHERS = ("skeleton_alone", "skeleton_and_frame")
 
 
-@pytest.mark.parametrize("setting", ["full", "skeleton_alone", "skeleton_and_frame"])
+@pytest.mark.parametrize("setting", ["full", *(pytest.param(s, marks=pytest.mark.slow) for s in OTHERS)])
 def test_a_number_of_the_grid_comes_out_again(setting):
     predictor = load(RUNS / f"steps12000/weights/{setting}.safetensors")
     config = predictor.model.config

@@ -134,6 +134,7 @@ def test_a_setting_of_another_dataset():
         study_config("unmoved", "study", 0, 4, "float32")
 
 
+@pytest.mark.slow
 def test_runs_side_by_side_have_processes_of_their_own(tiny, tmp_path):
     """By the command line, as everybody starts them: each leaves its record, or is named."""
     options = {"out": tmp_path / "out", "preset": "smoke", "steps": 4, "precision": "float32", "seeds": 0, "workers": 2}

@@ -523,6 +523,7 @@ print("frames compiled:", torch._dynamo.utils.counters["frames"]["ok"])
 """
 
 
+@pytest.mark.slow
 def test_compiled_networks_take_the_same_steps(tiny, tmp_path):
     """In a process of its own: the checks of shapes that tests add cannot be compiled."""
     told = subprocess.run([sys.executable, "-c", COMPILED, tiny, tmp_path], capture_output=True, text=True)

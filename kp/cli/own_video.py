@@ -117,14 +117,16 @@ def fit(
             poses; refused where they do not fit the silhouettes better (kp check --masks says so beforehand).
         start: Go on from a published model (people, faces), a run or a .safetensors file with this skeleton; empty
             starts afresh.
-        figure: A cardboard figure of the subject: people (with --masks person), or a .json file that says how wide and
-            how bright its parts are, as data/flies/cardboard.json does. A network that reads drawings of this figure
+        figure: A cardboard figure of the subject: people (take --masks person, and --poses people or poses with the
+            same 17 joints), or a .json file that says how wide and how bright its parts are, as
+            data/flies/cardboard.json does. There is no report.html then. A network that reads drawings of this figure
             then teaches the student, in the method's place: for people who do more than the poses show, and for small
             animals of many limbs, where the method gets nowhere.
         every: Take every so many frames: neighbours of fast cameras are nearly equal.
         size: Resolution of the model, pixels a side (with --start that of the model).
-        steps: Steps of the main training (with --figure, half of the steps of the network that reads figures); with
-            more than before, a finished fit goes on.
+        steps: Steps of the main training. With --figure, half of the steps of the network that reads figures; with
+            --figure people and --poses people they have no effect, since that network ships. With more than before, a
+            finished fit goes on.
         student_steps: Steps of the student's.
         seed: Seed of every random choice.
         min_likelihood: Joints of a lower likelihood or score in the file of poses count as not marked.
@@ -163,7 +165,10 @@ def fit(
         settings = replace(settings, **fifth)
     with Monitor(out) as monitor:
         model = fit_stages(settings, out, device, on_step=monitor)
-    print(f"trained: {out / 'model.safetensors'}\nreport:  {out / 'report.html'}\nnext:    kp predict {out} VIDEO")
+    print(f"trained: {out / 'model.safetensors'}")
+    if (out / "report.html").is_file():  # of the method; with a figure there is none
+        print(f"report:  {out / 'report.html'}")
+    print(f"next:    kp predict {out} VIDEO")
     print(conclusion(model, out, monitor.verdict))
 
 

@@ -41,8 +41,8 @@ class Part:
     bone's start, middle and end (0: not drawn). ``beyond``: how far it may reach past the start and past the end.
     ``light``: its grey at the start and at the end. ``turn``: the standard deviation of its turns about its start,
     radians; half of the time it turns, and all that hangs on its end moves along (null: 0.2 for a limb's first bone, 0
-    for others). ``stretch``: the bone is made between so and so many times as long, and all that hangs on its end moves
-    along.
+    for others). ``stretch``: the least and the most of a random factor that multiplies the length of the part's bones,
+    the same for all of them; all that hangs on their ends moves along.
     """
 
     bones: tuple[str, ...]

@@ -231,7 +231,8 @@ def _fit_alone(
 ) -> Predictor:
     model = out / "model.safetensors"
     start = load(settings.start) if settings.start else None
-    films, size = find_videos(list(settings.videos)), start.size if start else settings.size
+    films = find_videos(list(settings.videos))
+    size = start.model.config.data.size if start else settings.size  # what has no model is refused here
     if settings.vary_prior == "limbs" and settings.masks == "none":
         raise KpError("--vary-prior limbs: whether it helps is judged by masks; leave --masks none out")
     if settings.figure and settings.masks == "none":
@@ -322,7 +323,9 @@ def conclusion(model: Predictor, out: Path, verdict: Verdict) -> str:
     likely = (sure > SURE).double().mean().item()
     words = f"{likely:.0%} of the joints are likely in the footage itself"
     if verdict.level == "wrong" or likely < FEW_LIKELY:
-        return f"not usable: {verdict.seen if verdict.level == 'wrong' else words}; see {out / 'report.html'}"
+        page = out / "report.html"  # a fit by a figure has none
+        look = f"see {page}" if page.is_file() else "look at the overlay of a film"
+        return f"not usable: {verdict.seen if verdict.level == 'wrong' else words}; {look}"
     if verdict.level == "doubtful" or likely < MANY_LIKELY:
         seen = "" if verdict.level == "early" else f"; {verdict.seen}"
         return f"look at the overlay before you use it: {words}{seen}"

@@ -36,8 +36,8 @@ def lessons_of(teacher: Predictor, config: Config) -> Lessons:
 
 
 def lessons_of_figures(figure: Path, config: Config, steps: int, keep: Path | None = None) -> Lessons:
-    """What a reader sees in them that was taught, for ``steps``, by cardboard figures of the prior's poses. Grey
-    figures take on the film's mean pose while it learns (:func:`kp.own_video.reader.teach_reader`).
+    """What a reader sees in these frames. It is taught, for ``steps``, by cardboard figures of the prior's poses; while
+    it learns, grey figures take on the film's mean pose (:func:`kp.own_video.reader.teach_reader`).
 
     figure: a file as :func:`kp.own_video.cardboard.load_cardboard` reads it. keep: a file to go on from after the call
     was cut off. KpError as from load_cardboard.

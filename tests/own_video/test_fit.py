@@ -217,7 +217,7 @@ def test_what_would_spoil_a_training_stops_it_first(asked, small, tmp_path):
 
 def test_the_conclusion(asked, small, tmp_path):
     model = fit_stages(asked, tmp_path / "run")
-    for level, words in (("wrong", "not usable: seen; see"), ("well", "")):
+    for level, words in (("wrong", "not usable: seen; look at the overlay of a film"), ("well", "")):
         told = kp.own_video.fit.conclusion(model, tmp_path / "run", Verdict(level, "seen"))
         assert told.startswith(words) and (words or " of the joints are likely in the footage itself" in told)
 

@@ -70,6 +70,15 @@ def errors(read: Float[Tensor, "n k 2"], labels: Labels, skeleton: Skeleton) -> 
     return found
 
 
+def to_move(read: Float[Tensor, "n k 2"], labels: Labels, tolerance: float) -> float:
+    """The share of the labelled joints of the test frames that someone would have to move who takes ``read`` as a first
+    draft: those farther than ``tolerance``, in % of the image side, from the label, or not found at all.
+    """
+    distance = joint_errors(read, labels.keypoints)[labels.test]
+    labelled = labels.keypoints[labels.test].isfinite().all(-1)
+    return (~(distance[labelled] <= tolerance)).double().mean().item()
+
+
 def train_on_labels(labels: Labels, count: int, skeleton: Skeleton, rates: Optimizer, seed: int) -> nn.Module:
     """The reader's network, taught by its loss on ``count`` random labelled frames, moved and mirrored: grey images in
     [-1, 1] (n, 1, s, s) → keypoints (n, k, 2).

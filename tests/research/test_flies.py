@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kp.config import Optimizer
-from kp.research.flies import Labels, errors, load_labels, train_on_labels
+from kp.research.flies import Labels, errors, load_labels, to_move, train_on_labels
 from kp.skeletons import find_skeleton
 
 FLY = find_skeleton("data/flies/fly.json")
@@ -39,6 +39,15 @@ def test_errors_count_what_people_saw():
     assert found["test"]["wings"] == pytest.approx(1.0, abs=1e-4)
     assert found["test"]["in_bodies"] == pytest.approx(2.0, abs=1e-3)  # the body is half of the side long
     assert found["test"]["by_frame"] == [1.0, 1.0]
+
+
+def test_a_draft_counts_what_is_far_or_missing():
+    labels = made()
+    read = labels.keypoints.nan_to_num()
+    read[1, :6, 0] += 0.1  # 5 % of the side
+    read[1, 6] = float("nan")
+    assert to_move(read, labels, 4.0) == pytest.approx(7 / 47)  # of two frames of 24, one joint has no label
+    assert to_move(read, labels, 6.0) == pytest.approx(1 / 47)
 
 
 def test_regions_cover_all_joints():

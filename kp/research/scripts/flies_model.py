@@ -13,18 +13,21 @@ import tyro
 
 from kp.config import flies
 from kp.datasets.clips import Clips, load_clips, to_images
+from kp.datasets.priors import load_prior
 from kp.geometry import joint_errors
 from kp.inference.confidence import CLOSE, CUES, Curve, confidence, fit_weights, still_cues
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.reader import read_frames
 from kp.provenance import command_line, data_checksum, write_record
-from kp.research.flies import errors, load_labels
+from kp.research.flies import errors, load_labels, to_move
 from kp.research.scripts.confidence import ranking
 from kp.research.scripts.flies import FLIES, FOLDER, teach
 from kp.skeletons import embed
 from kp.training.distil import train_student
 from kp.training.loop import train
+
+TOLERANCES = (2.0, 3.0, 5.0)  # % of the side of the crop: how far a draft for labels may be off
 
 
 def teach_both(seed: int, steps: int, lessons: int, runs: Path) -> Predictor:
@@ -54,6 +57,12 @@ def measured(student: Predictor) -> tuple[dict, Curve]:
         labels = load_labels(FOLDER / fly, student.skeleton, student.size)
         found, known = student.readings(labels.images)
         numbers[fly] = errors(found, labels, student.skeleton)
+        mean = load_prior(flies(FOLDER / fly).data).keypoints.mean(0).expand_as(found)
+        drafts = {"model": found, "mean pose": mean, "sleap": labels.tracked}
+        numbers[fly]["to_move"] = {
+            f"{tolerance:g}": {name: to_move(draft, labels, tolerance) for name, draft in drafts.items()}
+            for tolerance in TOLERANCES
+        }
         distance = joint_errors(found, labels.keypoints)
         seen = distance.isfinite()
         cues.append(known[seen])

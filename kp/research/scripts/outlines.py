@@ -31,7 +31,7 @@ from kp.training.distil import train_student
 from kp.training.loop import train
 
 PRIORS = {"near": "full", "far": "other_prior"}  # name → the setting whose videos and prior they are
-MASKS = ("true", "motion", "learnt")
+MASKS = ("true", "motion", "learnt", "training")
 WAYS = ("retrieval", "network", "student")
 LESSONS = 2  # every second frame of a training clip teaches a student
 
@@ -47,9 +47,9 @@ def shapes(config: Config, split: str, masks: str, every: int) -> Tensor:
     """Silhouettes (n, 1, s, s) of every so many frames of a split: by the true masks, by what moves in the clip, or by
     a network that learnt what moves.
     """
-    data = config.data
-    clips = load_clips(data.videos, split, data.size, masks != "true", data.source)
-    if masks == "true":
+    data, true = config.data, masks in ("true", "training")
+    clips = load_clips(data.videos, split, data.size, not true, data.source)
+    if true:
         return torch.cat([silhouettes(to_images(frames[::every])) for frames in clips.frames])
     if masks == "motion":
         return torch.cat([motion_silhouettes(frames)[::every] for frames in clips.frames])
@@ -88,13 +88,16 @@ def main(
         out: Folder for the records.
         split: test, or val to choose constants on.
         ways: retrieval: weighted, no training; network: taught by drawings; student: of the retrieval, from images.
-        masks: true; motion: what differs from the median of its clip; learnt: a network that learnt what moves.
+        masks: true: frames are black around the subject; motion: what differs from the median of its clip; learnt: a
+            network that learnt what moves; training (student only): true masks in training, frames with their rooms.
         priors: near: all videos, a prior of the same kind; far: videos of source A, prior of source B.
         preset: Sizes and rates of what is trained.
         steps: Steps of the network and of the student.
         seed: Of weights, batches and copies of poses.
     """
     for name, kind, way in itertools.product(priors, masks, ways):
+        if kind == "training" and way != "student":
+            continue
         path = out / f"{way}_{kind}_{name}_seed{seed}.json"
         if path.exists():
             print(f"{path}: there already, skipped")

@@ -37,7 +37,7 @@ def predict(
 
     Args:
         run: Run folder, .safetensors file, or the name of a published model: people, faces, flies, or people_on_film
-            (with --crop person).
+            (which finds the person by itself, as --crop person does).
         inputs: Images, videos of any size and format, or folders of videos or of pictures; sub-folders are kept.
         masks: One mask image or video for each input, white where the subject is, to black out the background.
         formats: Files for the keypoints: csv (frame,joint,x,y,confidence,time,seen), npz (the same as arrays), dlc
@@ -65,7 +65,7 @@ def predict(
     tracks, faults = {}, {}
     for (path, name), box_track, mask in zip(names.items(), boxes, mask_files, strict=True):
         try:
-            view = look(path, subject.crop, box_track, mask)
+            view = look(path, subject.crop or ("" if box_track else predictor.crop), box_track, mask)
             if subject.save_boxes and view.track:
                 view.track.save(subject.save_boxes / f"{name}.csv")
             track = predictor.track(view, overlay=out / f"{name}.mp4")

@@ -46,6 +46,8 @@ class OutlinePredictor(Predictor):
     finds the person in frames.
     """
 
+    crop = "person"
+
     def __init__(self, people: Predictor, reader: nn.Module, finder: Finder, curve: Curve = UNMEASURED):
         self._people, self.reader, self.finder = people, reader, finder
         self.first_regressor, self.curve = people.first_regressor, curve

@@ -50,8 +50,11 @@ class Prediction:
 class Predictor:
     """A trained model ready for images. BatchNorm uses its running statistics; no gradients.
 
-    ``size``: side of its images in pixels; ``skeleton``: its joints; ``curve``: of its confidence.
+    ``size``: side of its images in pixels; ``skeleton``: its joints; ``curve``: of its confidence; ``crop``: where it
+    looks for the subject of a film if nobody says (:func:`kp.inference.view.look`).
     """
+
+    crop = ""
 
     def __init__(self, model: Model, first_regressor: nn.Module, curve: Curve = UNMEASURED):
         self.model, self.first_regressor, self.curve = model, first_regressor, curve
@@ -181,7 +184,11 @@ class Predictor:
         background shows and the model learnt from subjects on black; :class:`Interrupted`, with the track so far, after
         Ctrl-C.
         """
-        view = path if isinstance(path, View) else look(Path(path), crop, boxes, masks, progress)
+        view = (
+            path
+            if isinstance(path, View)
+            else look(Path(path), crop or ("" if boxes else self.crop), boxes, masks, progress)
+        )
         parts, times, glimpses, moments = [], [], {}, set(evenly(view.count, GLIMPSES))
         draws = overlay is not None and view.count > 1
 

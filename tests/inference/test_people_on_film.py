@@ -98,3 +98,17 @@ def test_a_damaged_reader(tmp_path):
     same = zip(load_reader(path).state_dict().values(), load_reader().state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in same)
     assert Path(path).stat().st_size < 1.2e6
+
+
+def test_it_looks_for_the_person_by_itself(predictor, tmp_path, monkeypatch):
+    asked = []
+
+    def look(path, crop="", boxes=None, masks=None, progress=True):
+        asked.append((crop, boxes))
+        raise KpError("enough")
+
+    monkeypatch.setattr("kp.inference.predictor.look", look)
+    for words in ({}, {"crop": "frame"}, {"boxes": tmp_path / "boxes.csv"}):
+        with pytest.raises(KpError, match="enough"):
+            predictor.track(tmp_path / "film.mp4", **words)
+    assert asked == [("person", None), ("frame", None), ("", tmp_path / "boxes.csv")]

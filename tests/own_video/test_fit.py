@@ -233,6 +233,13 @@ def test_a_folder_of_the_version_before_goes_on(asked, small, tmp_path):
         fit_stages(asked, run)
 
 
+def test_the_reader_that_ships_is_not_taught_again(asked, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(kp.own_video.fit, "lessons_of_figures", None)
+    shipped = replace(asked, figure="people", poses=find_poses("people").absolute())
+    assert fit_stages(shipped, tmp_path / "run").skeleton.name == "body"
+    assert (tmp_path / "run/model.safetensors").is_file() and not list((tmp_path / "run").glob("*.part"))
+
+
 def test_a_figure_teaches_in_the_methods_place(asked, small, tmp_path, capsys):
     """η is pre-trained, a reader of figures looks at the film, and the student learns what the reader sees."""
     model = fit_stages(replace(asked, figure="people"), tmp_path / "run")

@@ -115,11 +115,11 @@ def save_reader(reader: nn.Module, path: Path) -> None:
         save_file(half, part)
 
 
-def load_reader(path: Path = READER) -> nn.Module:
-    """The reader that ships: outlines with a rim, in [-1, 1] (n, 1, 72, 72) → keypoints (n, 17, 2) of
+def load_reader(path: Path | None = None) -> nn.Module:
+    """The reader in a file, or the one that ships: outlines with a rim, in [-1, 1] (n, 1, 72, 72) → keypoints (n, 17, 2) of
     ``kp.skeletons.BODY``, in the frame of what it sees. KpError if the file is damaged.
     """
-    net = UNetRegressor(len(BODY), WIDTH, 1)
+    net, path = UNetRegressor(len(BODY), WIDTH, 1), path or READER
     try:
         net.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:

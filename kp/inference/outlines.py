@@ -116,8 +116,8 @@ def save_reader(reader: nn.Module, path: Path) -> None:
 
 
 def load_reader(path: Path | None = None) -> nn.Module:
-    """The reader in a file, or the one that ships: outlines with a rim, in [-1, 1] (n, 1, 72, 72) → keypoints (n, 17, 2) of
-    ``kp.skeletons.BODY``, in the frame of what it sees. KpError if the file is damaged.
+    """The reader in a file, or the one that ships: outlines with a rim, in [-1, 1] (n, 1, 72, 72) → keypoints
+    (n, 17, 2) of ``kp.skeletons.BODY``, in the frame of what it sees. KpError if the file is damaged.
     """
     net, path = UNetRegressor(len(BODY), WIDTH, 1), path or READER
     try:

@@ -49,7 +49,6 @@ def predict(
     from kp.inference.batch import name_results, summary
     from kp.inference.predictor import Interrupted
     from kp.inference.published import load
-    from kp.inference.view import look
 
     names = name_results(list(inputs))
     endings = [ENDINGS[name] for name in formats] + [".png", ".mp4"]
@@ -65,7 +64,7 @@ def predict(
     tracks, faults = {}, {}
     for (path, name), box_track, mask in zip(names.items(), boxes, mask_files, strict=True):
         try:
-            view = look(path, subject.crop or ("" if box_track else predictor.crop), box_track, mask)
+            view = predictor.look(path, subject.crop, box_track, mask)
             if subject.save_boxes and view.track:
                 view.track.save(subject.save_boxes / f"{name}.csv")
             track = predictor.track(view, overlay=out / f"{name}.mp4")

@@ -164,6 +164,14 @@ def fit_weights(features: Float[Tensor, "n d"], right: Bool[Tensor, " n"], steps
     return tuple(round(value, 4) for value in w.tolist())
 
 
+def fit_still_curve(cues: Float[Tensor, "n c"], right: Bool[Tensor, " n"]) -> Curve:
+    """The curve of the greatest likelihood for single images, from joints' cues and whether each is right. A film is
+    weighed like its single frames.
+    """
+    constant, *weights = fit_weights(still_cues(cues), right)
+    return Curve((constant, *weights), (constant, *weights, *[0.0] * (len(CUES) + 2)))
+
+
 def jitter(keypoints: Float[Tensor, "t k 2"]) -> Float[Tensor, " u"]:
     """Distance of each inner frame's points from the middle of their neighbours in time, % of the image size, mean over
     joints.

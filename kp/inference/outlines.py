@@ -99,11 +99,18 @@ def as_outlines(masks: Bool[np.ndarray, "n h w"]) -> Float[Tensor, "n 1 s s"]:
     return F.interpolate(torch.from_numpy(masks)[:, None].float(), (SIZE, SIZE), mode="area") * 2 - 1
 
 
+def rim_of(size: int) -> tuple[int, float]:
+    """(pixels of the rim around an image of ``size`` a side; factor from a coordinate in the image to that in what a
+    reader sees of it).
+    """
+    rim = round(RIM * size)
+    return rim, (size - 1) / (size + 2 * rim - 1)
+
+
 @torch.no_grad()
 def read_outlines(reader: nn.Module, outlines: Float[Tensor, "n 1 s s"]) -> Float[Tensor, "n k 2"]:
     """Keypoints (x, y) in [-1, 1] of outlines in [-1, 1], white on black, 64 a side; some may lie just outside."""
-    rim = round(RIM * SIZE)
-    inside = (SIZE - 1) / (SIZE + 2 * rim - 1)  # a coordinate in the image → in what the reader sees
+    rim, inside = rim_of(SIZE)
     return reader(F.pad(outlines, 4 * [rim], value=-1.0)) / inside
 
 

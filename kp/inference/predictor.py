@@ -168,6 +168,19 @@ class Predictor:
         keypoints, cues = self.readings(images)
         return keypoints, confidence(cues, keypoints, self.curve, film=False)
 
+    def look(
+        self,
+        path: Path,
+        crop: str = "",
+        boxes: Path | None = None,
+        masks: Path | None = None,
+        progress: bool = True,
+    ) -> View:
+        """A film as :func:`kp.inference.view.look` sees it; where nothing says where the subject is, as this model
+        looks for it (``crop``).
+        """
+        return look(path, crop or ("" if boxes else self.crop), boxes, masks, progress)
+
     def track(
         self,
         path: str | Path | View,
@@ -184,11 +197,7 @@ class Predictor:
         background shows and the model learnt from subjects on black; :class:`Interrupted`, with the track so far, after
         Ctrl-C.
         """
-        view = (
-            path
-            if isinstance(path, View)
-            else look(Path(path), crop or ("" if boxes else self.crop), boxes, masks, progress)
-        )
+        view = path if isinstance(path, View) else self.look(Path(path), crop, boxes, masks, progress)
         parts, times, glimpses, moments = [], [], {}, set(evenly(view.count, GLIMPSES))
         draws = overlay is not None and view.count > 1
 

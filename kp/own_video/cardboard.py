@@ -17,7 +17,7 @@ from torch import Tensor
 from kp.datasets.priors import about, recombine, reflect_some
 from kp.errors import KpError
 from kp.geometry import draw_similarity, rotations
-from kp.inference.outlines import RIM
+from kp.inference.outlines import rim_of
 from kp.skeletons import Skeleton
 from kp.validation import parse, validated
 
@@ -103,9 +103,9 @@ class CardboardRenderer:
         drawn = [(edge[bone], part) for part in figure.parts for bone in part.bones if any(part.width)]
         if not drawn:
             raise KpError(f"the cardboard figure draws no bone of the skeleton '{skeleton.name}'; give some a width")
-        self.skeleton, self.figure, self.rim = skeleton, figure, round(RIM * size)
+        self.skeleton, self.figure = skeleton, figure
+        self.rim, self.inside = rim_of(size)  # inside: from a coordinate in the image to that in the drawing
         self.size = size + 2 * self.rim
-        self.inside = (size - 1) / (self.size - 1)  # a coordinate in the image → in the drawing
         self.start, self.end = torch.tensor([e for e, _ in drawn]).T
         self.width = torch.tensor([part.width for _, part in drawn]) * size / 2  # half widths, pixels
         self.beyond = torch.tensor([part.beyond for _, part in drawn]) * size

@@ -42,16 +42,16 @@ def lessons_of_figures(figure: Path, config: Config, steps: int, keep: Path | No
     figure: a file as :func:`kp.own_video.cardboard.load_cardboard` reads it. keep: a file to go on from after the call
     was cut off. KpError as from load_cardboard.
     """
-    clips = open_clips(config.but(**{"data.every": EVERY}).data, "train").some(MOST)
+    outline, size = load_cardboard(figure, find_skeleton(config.data.skeleton)).outline, config.data.size
+    clips = frames_to_read(config, FINER * size if outline else size)
     reader, renderer = teach_figures(figure, config, clips, steps, keep)
-    if renderer.figure.outline:
-        return read_clips(reader, renderer, config, config.data.size)
-    return [read_frames(reader, to_images(f), renderer) for f in clips.frames]
+    return [read_frames(reader, outlines(f, size) if outline else to_images(f), renderer) for f in clips.frames]
 
 
 def lessons_of_outlines(config: Config) -> Lessons:
     """What the reader that ships (kp/inference/outlines.py) sees in the outlines of people."""
-    return read_clips(load_reader(), people_of_cardboard(), config, SIZE)
+    reader, renderer = load_reader(), people_of_cardboard()
+    return [read_frames(reader, outlines(f, SIZE), renderer) for f in frames_to_read(config, FINER * SIZE).frames]
 
 
 def people_of_cardboard() -> CardboardRenderer:
@@ -59,10 +59,9 @@ def people_of_cardboard() -> CardboardRenderer:
     return CardboardRenderer(BODY, load_cardboard(find_figure("people"), BODY), SIZE)
 
 
-def read_clips(reader: nn.Module, renderer: CardboardRenderer, config: Config, size: int) -> Lessons:
-    """What a reader sees in the outlines of the train clips' subjects, ``size`` pixels a side."""
-    finer = config.but(**{"data.every": EVERY, "data.size": FINER * size}).data
-    return [read_frames(reader, outlines(f, size), renderer) for f in open_clips(finer, "train").some(MOST).frames]
+def frames_to_read(config: Config, size: int) -> Clips:
+    """The train clips on black that a reader looks at, ``size`` pixels a side."""
+    return open_clips(config.but(**{"data.every": EVERY, "data.size": size}).data, "train").some(MOST)
 
 
 def outlines(frames: UInt8[Tensor, "t h w 3"], size: int) -> Float[Tensor, "t 1 s s"]:

@@ -15,7 +15,7 @@ from kp.config import flies
 from kp.datasets.clips import Clips, load_clips, to_images
 from kp.datasets.priors import load_prior
 from kp.geometry import joint_errors
-from kp.inference.confidence import CLOSE, CUES, Curve, confidence, fit_weights, still_cues
+from kp.inference.confidence import CLOSE, Curve, confidence, fit_still_curve
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
 from kp.own_video.reader import read_frames
@@ -70,8 +70,7 @@ def measured(student: Predictor) -> tuple[dict, Curve]:
         right.append(distance[seen] <= CLOSE)
         tests.append(labels.test[:, None].expand_as(seen)[seen])
     cues, right, points, test = map(torch.cat, (cues, right, points, tests))
-    constant, *weights = fit_weights(still_cues(cues)[~test], right[~test])
-    curve = Curve((constant, *weights), (constant, *weights, *[0.0] * (len(CUES) + 2)))
+    curve = fit_still_curve(cues[~test], right[~test])
     sure = confidence(cues[test], points[test], curve, film=False)
     numbers["confidence"] = {
         "close": CLOSE,

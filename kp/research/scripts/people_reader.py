@@ -15,7 +15,7 @@ from kp.config import study
 from kp.evaluation.evaluate import load_test
 from kp.formats.read import fit_skeleton, read_pose_file
 from kp.geometry import joint_errors
-from kp.inference.confidence import CLOSE, CUES, Curve, confidence, fit_weights, still_cues
+from kp.inference.confidence import CLOSE, Curve, confidence, fit_still_curve
 from kp.inference.outlines import NAME, READER, SIZE, OutlinePredictor, save_reader
 from kp.inference.published import MODELS, load
 from kp.own_video.fit import find_poses
@@ -40,8 +40,7 @@ def measured(model: OutlinePredictor) -> tuple[dict, Curve]:
         distance = joint_errors(found, true)
         right = distance <= CLOSE
         if split == "val":
-            constant, *weights = fit_weights(still_cues(cues.flatten(0, 1)), right.flatten())
-            curve = Curve((constant, *weights), (constant, *weights, *[0.0] * (len(CUES) + 2)))
+            curve = fit_still_curve(cues.flatten(0, 1), right.flatten())
         sure = confidence(cues, found, curve, film=False)
         numbers[split] = {
             "error": distance.mean().item(),

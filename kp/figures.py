@@ -284,6 +284,7 @@ def space(points: Float[np.ndarray, "n k 3"], skeleton: Skeleton) -> Figure:
     return figure
 
 
+LONGEST = 8192  # pixels of the longer side that frames are enlarged to at most
 SMALLEST = 320  # pixels of the shorter side: smaller frames are enlarged by a whole number
 
 
@@ -293,9 +294,11 @@ def draw_poses(
     """Frames with poses drawn over them: the subject's right red, left blue, middle yellow.
 
     keypoints: (x, y) as pixel indices of the frames (0: centre of the first pixel). Frames under 320 pixels are
-    enlarged by a whole number; an odd row or column at the end is left out, since H.264 takes even sizes only.
+    enlarged by a whole number, but not beyond 8,192 pixels; an odd row or column at the end is left out, since H.264
+    takes even sizes only.
     """
-    zoom = -(-SMALLEST // min(frames.shape[1:3])) if min(frames.shape[1:3]) < SMALLEST else 1
+    short, long = sorted(frames.shape[1:3])
+    zoom = max(1, min(-(-SMALLEST // short), LONGEST // long)) if short < SMALLEST else 1
     per_line = 120 if len(skeleton.edges) < MANY else 320  # pixels of the frame for one of the line
     colours, drawn = [(edge, ImageColor.getrgb(colour)) for edge, colour in edge_colours(skeleton)], []
     for frame, pose in zip(frames, keypoints, strict=True):

@@ -100,6 +100,8 @@ def atomic_folder(out: Path) -> Iterator[Path]:
 
     KpError if ``out`` holds files already, or cannot be written.
     """
+    if out.resolve() == Path.cwd():
+        raise KpError(f"{out}: is the folder that you are in; choose another folder")
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise KpError(f"{out}: is in use already; delete it or choose another folder")
     part = out.with_name(out.name + ".part")

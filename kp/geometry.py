@@ -31,6 +31,13 @@ def resize_pixels(pixels: Float[Tensor, "*b 2"], old: int, new: int) -> Float[Te
     return (pixels + 0.5) * (new / old) - 0.5
 
 
+def regrid(keypoints: Float[Tensor, "*b 2"], old: int, new: int) -> Float[Tensor, "*b 2"]:
+    """(x, y) in [-1, 1] of an image of ``old`` pixels a side → those of the whole image resized to ``new``: -1 and 1
+    are the centres of other pixels then.
+    """
+    return from_pixels(resize_pixels(to_pixels(keypoints, old), old, new), new)
+
+
 @dataclass(frozen=True)
 class Similarity:
     """b maps of the plane, p ↦ matrix · p + shift, in kp's (x, y) coordinates: about the centre of the image."""

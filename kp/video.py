@@ -139,7 +139,7 @@ def read_header(path: Path) -> Header:
             shape = _as_shown(first, aspect, VideoReformatter()).shape
             stretch = (1.0, float(aspect)) if _turns(first) else (float(aspect), 1.0)
             clock = _Clock.of(path) if container.format.name == "avi" else None
-            count, rate = (clock.count, clock.rate) if clock else (stream.frames, _rate(stream))
+            count, rate = (clock.count, clock.rate) if clock else (_count(stream), _rate(stream))
             return Header(count or None, (shape[1], shape[0]), rate, stretch)
     except (av.error.FFmpegError, IndexError) as error:
         raise _unreadable(path, 0, error) from error
@@ -153,15 +153,18 @@ def write_video(
     crf: from 0 (nearly exact) to 51. preset: x264's trade of time for size. The file is written as the frames come, and
     appears whole at the end. KpError if it cannot be written; then it is not there.
     """
-    with atomic_write(path) as part, av.open(str(part), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001))
-        stream.pix_fmt, stream.thread_count = "yuv420p", 1  # more threads, other bytes
-        stream.options = {"crf": str(crf), "preset": preset}
-        for number, frame in enumerate(frames):
-            if number == 0:
-                stream.height, stream.width = frame.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
+    try:
+        with atomic_write(path) as part, av.open(f"file:{part}", "w") as container:
+            stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001))
+            stream.pix_fmt, stream.thread_count = "yuv420p", 1  # more threads, other bytes
+            stream.options = {"crf": str(crf), "preset": preset}
+            for number, frame in enumerate(frames):
+                if number == 0:
+                    stream.height, stream.width = frame.shape[:2]
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode())
+    except av.error.ExternalError as error:
+        raise KpError(f"{path}: frames of this size cannot be written as H.264; shrink them first") from error
 
 
 def shrink(frames: UInt8[np.ndarray, "t h w c"], size: int) -> UInt8[np.ndarray, "t {size} {size} c"]:
@@ -263,6 +266,16 @@ class _Clock:
         return number is not None and first is not None and count < round((number - first) / self.tick)
 
 
+def _count(stream: av.VideoStream) -> int:
+    """Frames by the header, or 0 where it does not say how many a player shows: where the film was trimmed without
+    being coded again, the frames that it holds last longer than the film.
+    """
+    if stream.duration and stream.average_rate:
+        shown = round(stream.duration * stream.time_base * stream.average_rate)
+        return stream.frames if shown == stream.frames else 0
+    return stream.frames
+
+
 def _rate(stream: av.VideoStream) -> Fraction:
     """Frames a second; a header that counts ticks of a clock instead is not believed."""
     rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
@@ -301,7 +314,7 @@ def _without_frames(path: Path) -> KpError:
 def _open_film(path: Path) -> av.container.InputContainer:
     if path.stat().st_size == 0:
         raise KpError(f"{path}: is empty (0 bytes); copy it again")
-    return av.open(str(path), metadata_errors="replace")
+    return av.open(f"file:{path}", metadata_errors="replace")  # a name with a colon is no address
 
 
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:

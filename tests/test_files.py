@@ -1,9 +1,10 @@
 import re
+from pathlib import Path
 
 import pytest
 
 from kp.errors import KpError
-from kp.files import atomic_write
+from kp.files import atomic_folder, atomic_write
 
 
 def test_appears_at_the_end(tmp_path):
@@ -41,3 +42,10 @@ def test_no_space_left(tmp_path):
         part.write_text("half")
         raise OSError(28, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_current_folder_is_no_folder_for_results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = r"\.: is the folder that you are in; choose another folder"
+    with pytest.raises(KpError, match=words), atomic_folder(Path(".")):
+        pass

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kp.geometry import from_pixels, resize_pixels, to_pixels
+from kp.geometry import from_pixels, regrid, resize_pixels, to_pixels
 from kp.video import shrink
 
 sizes, pixel = st.integers(2, 512), st.floats(-100, 600)
@@ -51,3 +51,9 @@ def test_points_go_where_shrink_takes_the_picture(size):
     v, u = np.mgrid[:size, :size]
     found = point((u * small).sum() / small.sum(), (v * small).sum() / small.sum())
     torch.testing.assert_close(found, resize_pixels(point(40, 22), 64, size), rtol=0, atol=0.05)
+
+
+def test_the_middle_stays_and_borders_move_when_the_grid_changes():
+    """The centre of the first of 64 pixels lies half a pixel of 128 inside that of the first of those."""
+    torch.testing.assert_close(regrid(point(-1, 0), 64, 128), point(-126 / 127, 0))
+    torch.testing.assert_close(regrid(regrid(point(0.3, -0.8), 64, 128), 128, 64), point(0.3, -0.8))

@@ -65,7 +65,7 @@ def test_the_files_are_small(name):
     assert (MODELS / f"{name}.safetensors").stat().st_size < 25e6
 
 
-@pytest.mark.parametrize(("name", "folder"), [("people", "headline"), ("faces", "faces")])
+@pytest.mark.parametrize(("name", "folder"), [("people", "people"), ("faces", "faces")])
 @pytest.mark.parametrize("place", ["black", "rooms"])
 def test_the_card_tells_the_scores_of_the_records(name, folder, place):
     record = json.loads((ROOT / f"data/runs/{folder}/student_{place}_seed0.json").read_text())

@@ -20,6 +20,13 @@ def test_scores_are_those_of_the_records(path):
     assert f"{record['raw']:.2f}" in row
 
 
+def test_the_scores_of_the_published_model_are_those_of_its_records():
+    row = next(line for line in README.splitlines() if line.startswith('| `kp.load("people")`'))
+    for place in ("black", "rooms"):
+        record = json.loads((ROOT / f"data/runs/people/student_{place}_seed0.json").read_text())
+        assert f"{record['raw']:.2f}" in row
+
+
 def test_there_are_records_of_several_seeds():
     assert {"full_seed0", "full_seed1", "student_black_seed0", "student_rooms_seed0"} <= {p.stem for p in RECORDS}
 

@@ -479,3 +479,26 @@ def test_deep_pictures_that_pillow_reads_wrongly(tmp_path):
     refused("holds 2 channels of each image; save one of them")
     tifffile.imwrite(path, grey * 16, photometric="miniswhite")
     assert read_image(path)[0, 0, 0] == 255 and read_image(path)[-1, -1, 0] == 0
+
+
+def test_a_trimmed_film_has_the_frames_that_a_player_shows(tmp_path):
+    """Its header counts those that were cut off as well."""
+    path = CASES / "edit_list_trim/trimmed.mp4"
+    assert read_header(path).count is None and read_header(CASES / "batch_stops/a.mp4").count == 8
+    view = look(path, "frame")
+    assert view.count == 20
+    masks = tmp_path / "masks.mp4"
+    write_video(masks, np.full((20, *view.size[::-1], 3), 255, np.uint8), crf=20)
+    assert sum(len(frames) for _, frames, _ in look(path, "frame", masks=masks).chunks(64, False)) == 20
+
+
+def test_a_colon_in_a_name_is_no_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_video(Path("2024-05-01T12:30:00.mp4"), np.zeros((3, 32, 32, 3), np.uint8), crf=20)
+    assert len(list(read_frames(Path("2024-05-01T12:30:00.mp4")))) == 3
+
+
+def test_frames_that_h264_does_not_take(tmp_path):
+    with pytest.raises(KpError, match=r"wide\.mp4: frames of this size cannot be written as H\.264; shrink them first"):
+        write_video(tmp_path / "wide.mp4", np.zeros((1, 32, 40000, 3), np.uint8), crf=20)
+    assert not list(tmp_path.iterdir())

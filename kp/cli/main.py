@@ -51,7 +51,7 @@ GOES_ON = {
     "train": "the same command goes on from the last checkpoint",
     "fit": "the same command goes on where it was",
     "study": "the same command goes on with the run that was cut off",
-    "masks": "the same command goes on where it was",
+    "masks": "the same command goes on with what was learnt, and writes the masks anew",
 }
 """What to say of a command that was stopped; others begin anew."""
 

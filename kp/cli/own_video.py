@@ -10,6 +10,8 @@ from kp.cli.options import Subject, Where
 from kp.errors import KpError, printable
 from kp.own_video.masks import By
 
+PICTURES = (".png", ".jpg", ".pdf", ".svg")
+
 
 def check(
     videos: Positional[tuple[Path, ...]],
@@ -47,8 +49,10 @@ def check(
     from kp.own_video.masks.write import ready_finder
     from kp.own_video.prepare import in_squares
     from kp.skeletons import BODY
-    from kp.video import find_videos
+    from kp.video import find_videos, read_header
 
+    if out.suffix.lower() not in PICTURES:
+        raise KpError(f"{out}: is a picture here; give a name that ends in {', '.join(PICTURES)}")
     films = find_videos(list(videos))
     boxes = subject.box_tracks(len(films))
     if every < 1 or size < 16:
@@ -59,19 +63,19 @@ def check(
     names = name_results(films)
     for film in footage:
         if subject.save_boxes and film.track:
-            film.track.save(subject.save_boxes / f"{names[film.path]}.csv")
+            film.track.save(subject.save_boxes / f"{names[film.path]}.csv", read_header(film.path).stretch)
     advice = advise(footage, pose_file, topology, size, located)
     covered = None
     if masks != "motion":
         shapes = silhouettes_of(footage, size, ready_finder(masks, films[0]))
         covered = judge_poses(shapes, in_squares(pose_file, topology, size), topology)
         advice += covered.advice(topology.joints == BODY.joints and masks in ("person", "selfie"))
-    write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print("\n".join(as_table(footage, located)))
     print(f"skeleton '{topology.name}': {len(topology)} joints")
     if covered:
         print(covered)
     print("\n".join(f"- {printable(words)}" for words in advice) or "Nothing is amiss, as far as this can tell.")
+    write_figure(contact_sheet(footage, pose_file, topology, size), out)
     print(f"look at: {out}")
 
 

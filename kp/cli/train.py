@@ -51,7 +51,7 @@ def train(
     print(f"next:    kp evaluate {out}   or   kp predict {out} IMAGE_OR_VIDEO")
 
 
-def evaluate(run: tyro.conf.Positional[Path], split: str = "test", json_file: Path | None = None) -> None:
+def evaluate(run: tyro.conf.Positional[str], split: str = "test", json_file: Path | None = None) -> None:
     """Measure a trained run on people it has never seen.
 
     Args:

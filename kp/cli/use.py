@@ -21,7 +21,7 @@ ENDINGS = {
 
 
 def predict(
-    run: Positional[Path],
+    run: Positional[str],
     inputs: Positional[tuple[Path, ...]],
     subject: Subject = Where(),
     masks: tuple[Path, ...] = (),
@@ -53,11 +53,15 @@ def predict(
     names = name_results(list(inputs))
     endings = [ENDINGS[name] for name in formats] + [".png", ".mp4"]
     targets = [out / f"{name}{ending}" for name in names.values() for ending in endings]
-    if {t.resolve() for t in targets} & {p.resolve() for p in names}:
+    targets += [subject.save_boxes / f"{name}.csv" for name in names.values()] if subject.save_boxes else []
+    if {t.resolve() for t in targets} & {p.resolve() for p in (*names, *subject.boxes, *masks)}:
         raise KpError(f"{out}: a result would take the place of an input; choose another folder with --out")
     if len(set(targets)) < len(targets):
         twice = next(t for t in targets if targets.count(t) > 1)
-        raise KpError(f"{twice}: two inputs would have their results there; rename one, or predict one after the other")
+        raise KpError(
+            f"{twice}: two results would be there; rename an input, predict one after the other, or give --save-boxes "
+            "a folder of its own"
+        )
     boxes, mask_files = subject.box_tracks(len(names)), one_each("masks", masks, len(names))
     predictor = load(run)
     make_folder(out)
@@ -66,7 +70,7 @@ def predict(
         try:
             view = predictor.look(path, subject.crop, box_track, mask)
             if subject.save_boxes and view.track:
-                view.track.save(subject.save_boxes / f"{name}.csv")
+                view.track.save(subject.save_boxes / f"{name}.csv", view.stretch)
             track = predictor.track(view, overlay=out / f"{name}.mp4")
             for ending in endings[:-1]:
                 track.save(out / f"{name}{ending}")
@@ -89,7 +93,7 @@ def predict(
 
 
 def repose(
-    run: Positional[Path],
+    run: Positional[str],
     pose: Positional[Path],
     person: Positional[Path],
     subject: Subject = Where(),
@@ -119,7 +123,7 @@ def repose(
     print("wrote {} and {}".format(*write_reposed(predictor, *views, out)))
 
 
-def export(run: Positional[Path], out: Path = Path("onnx")) -> None:
+def export(run: Positional[str], out: Path = Path("onnx")) -> None:
     """Write a model as ONNX files that run without torch.
 
     predictor.onnx: images (n, 3, s, s) in [-1, 1] → keypoints (n, k, 2), (x, y) in [-1, 1], -1 and 1 at the centres of

@@ -18,6 +18,7 @@ from kp.errors import KpError, library
 from kp.figures import draw_poses, grid, overlay, write_figure
 from kp.files import atomic_write
 from kp.geometry import longest_run
+from kp.pictures import count_pages, is_picture, pictures_in
 from kp.skeletons import Skeleton
 from kp.video import read_frames, write_video
 
@@ -34,7 +35,7 @@ class Track:
     squares as the model saw them, at its size, with their keypoints in [-1, 1]. ``times``: seconds on the film's own
     clock, which may start anywhere; None means evenly spaced from 0. ``seen``: in which frames the subject was found;
     in the others the model looked where it was before. None means that whole frames were seen.
-    ``second``: share of the frames in which something else moved, nearly as large as the subject; ``blank``: share of
+    ``second``: share of the frames with something else, nearly as large as the subject; ``blank``: share of
     those that show nothing, or noise.
     """
 
@@ -70,13 +71,28 @@ class Track:
         (DeepLabCut), .json (COCO), .slp (SLEAP), .mp4 (the poses drawn over the film, which is read again), .png (some
         frames with their poses).
 
-        KpError for another ending, if the file cannot be written, or if a library for it is missing.
+        KpError for another ending, if the file is the film itself, if it cannot be written, or if a library for it is
+        missing.
         """
         path = Path(path)
+        check_target(path, self.video)
         for ending, write in WRITERS.items():
             if path.name.lower().endswith(ending):
                 return write(self, path)
         raise KpError(f"{path}: no format has this ending; use one of: {', '.join(WRITERS)}")
+
+
+def pictures_of(film: Path) -> list[Path]:
+    """The files of a folder of pictures, or of a single picture, a frame each; none for a film or a stack."""
+    if film.is_dir():
+        return pictures_in(film)
+    return [film] if film.is_file() and is_picture(film) and count_pages(film) == 1 else []
+
+
+def check_target(path: Path, film: Path) -> None:
+    """KpError if a file would take the place of a film, or of a picture in the folder of pictures that is one."""
+    if path.resolve() in {film.resolve(), *(picture.resolve() for picture in pictures_of(film))}:
+        raise KpError(f"{path}: is the film that was tracked, and would be lost; choose another name")
 
 
 def write_csv(track: Track, path: Path) -> None:
@@ -141,9 +157,9 @@ def write_coco(track: Track, path: Path) -> None:
     ``keypoint_scores``.
     """
     width, height = track.size
-    images, annotations = [], []
+    images, annotations, pictures = [], [], pictures_of(track.video)
     for t, (pose, sure) in enumerate(zip(track.keypoints, track.confidence, strict=True)):
-        name = f"{track.video.stem}_{t:06d}.png"
+        name = pictures[t].name if pictures else f"{track.video.stem}_{t:06d}.png"
         images.append(
             {"id": t + 1, "file_name": name, "width": width, "height": height, "video": track.video.name, "frame": t}
         )
@@ -177,7 +193,8 @@ def write_sleap(track: Track, path: Path) -> None:
         symmetries=list(track.skeleton.mirror_pairs),
         name=track.skeleton.name,
     )
-    video = sio.Video(filename=str(track.video.absolute()), open_backend=False)
+    film = [str(picture.absolute()) for picture in pictures_of(track.video)] if track.video.is_dir() else None
+    video = sio.Video(filename=film or str(track.video.absolute()), open_backend=film is not None)
     frames = []
     for t, (pose, sure) in enumerate(zip(track.keypoints, track.confidence, strict=True)):
         instance = sio.PredictedInstance.from_numpy(

@@ -76,7 +76,7 @@ def summary(tracks: dict[Path, Track]) -> list[str]:
 
 
 LITTLE, LONG = 0.8, 2.0  # share of frames in which the subject must be seen; seconds that it may be gone
-RIVALS = 0.2  # share of the frames in which a second thing may move
+RIVALS = 0.2  # share of the frames that may show a second subject
 BLANK = 0.1  # share of the frames that may show nothing
 SURE, UNSURE = 0.6, 0.35  # mean confidence
 
@@ -93,7 +93,7 @@ def verdict(track: Track) -> str:
     if track.blank > BLANK:
         faults.append(f"{track.blank:.0%} of the frames show nothing, or noise")
     if track.second > RIVALS:
-        faults.append(f"something else moves in {track.second:.0%} of the frames")
+        faults.append(f"there is a second subject in {track.second:.0%} of the frames")
     if confidence < UNSURE:
         return "not usable: " + "; ".join([*faults, "most joints are guesses"])
     if confidence < SURE:

@@ -106,14 +106,17 @@ class BoxTrack:
         """The most frames in a row in which the subject was not seen."""
         return longest_run(~self.seen)
 
-    def save(self, path: Path) -> None:
-        """Write frame, x, y, width, height, seen: to correct by hand, and to give back as a box track. KpError if it
-        cannot be written.
+    def save(self, path: Path, stretch: tuple[float, float] = (1.0, 1.0)) -> None:
+        """Write frame, x, y, width, height, seen: to correct by hand, and to give back as a box track. Boxes are in
+        pixels as shown, those of the file in pixels as stored; ``stretch``: shown pixels per stored pixel, across and
+        down. KpError if it cannot be written.
         """
         with atomic_write(path) as part, open(part, "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([*COLUMNS, "seen"])
-            for t, (box, seen) in enumerate(zip(self.boxes.tolist(), self.seen.tolist(), strict=True)):
+            for t, (box, seen) in enumerate(
+                zip((self.boxes / [*stretch, *stretch]).tolist(), self.seen.tolist(), strict=True)
+            ):
                 writer.writerow([t, *(f"{value:.2f}" for value in box), int(seen)])
 
 

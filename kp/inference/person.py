@@ -31,6 +31,8 @@ LEAST = 0.002  # share of a frame below which a region is no person
 PRESENT = 0.5  # how sure the second one must be that there is a person where the first one finds nobody
 SURE = 0.9  # how sure it is where no other square is tried
 
+APART = 10  # frames from one look for a second person to the next
+
 HEIGHT = 480  # pixels: larger frames of a film are shrunk before the search
 
 Box = tuple[int, int, int, int]
@@ -121,6 +123,18 @@ def largest_box(mask: Bool[np.ndarray, "h w"], cv2: ModuleType) -> Box | None:
     return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
+def rival(find: PersonFinder, frame: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"], box: Box) -> float:
+    """How many pixels a second person has, as a share of the first one's ``mask``: looked for where the first one's box
+    and a tenth around it are painted over. What is twice as large would have been found first, and is no person: 0.
+    """
+    left, top, right, bottom = box
+    across, down = (right - left) // 10, (bottom - top) // 10
+    without = frame.copy()
+    without[max(0, top - down) : bottom + down, max(0, left - across) : right + across] = np.median(frame, (0, 1))
+    share = float(find.one(without).sum() / mask.sum())
+    return share if share < 2 else 0.0
+
+
 @once_a_film
 def find_person(path: Path, progress: bool = True) -> BoxTrack:
     """A box (left, top, width, height in pixels) a frame around the person in a film, whatever the camera does.
@@ -131,8 +145,9 @@ def find_person(path: Path, progress: bool = True) -> BoxTrack:
     a fifth of the frames.
     """
     cv2 = library("cv2", "video", path)
-    find, edges, before, count = PersonFinder(cv2), [], None, read_header(path).count
-    for frame in tqdm(read_frames(path), printable(f"{path.name}: person"), count, unit="frame", disable=not progress):
+    find, edges, rivals, before, count = PersonFinder(cv2), [], [0.0], None, read_header(path).count
+    films = tqdm(read_frames(path), printable(f"{path.name}: person"), count, unit="frame", disable=not progress)
+    for number, frame in enumerate(films):
         height, width = frame.pixels.shape[:2]
         small = min(1.0, HEIGHT / height)
         shrunk = cv2.resize(frame.pixels, None, fx=small, fy=small, interpolation=cv2.INTER_AREA)
@@ -140,7 +155,8 @@ def find_person(path: Path, progress: bool = True) -> BoxTrack:
         before = largest_box(mask, cv2)
         edge = largest(mask, cv2)[0] if before else np.full(4, np.nan)
         edges.append(edge * height / shrunk.shape[0])
+        rivals.append(rival(find, shrunk, mask, before) if before and number % APART == 0 else rivals[-1])
     found = np.stack(edges)
     if np.isfinite(found[:, 0]).mean() < SEEN:
         raise KpError(f"{path}: no person is found in most frames; try --crop subject, or --boxes")
-    return steady_track(found, np.zeros(len(found)), (width, height))
+    return steady_track(found, np.array(rivals[1:]), (width, height))

@@ -12,7 +12,7 @@ from kp.config import from_json
 from kp.datasets.clips import to_images
 from kp.errors import KpError
 from kp.figures import draw_poses
-from kp.formats.track import GLIMPSES, Track
+from kp.formats.track import GLIMPSES, Track, check_target
 from kp.geometry import evenly, joint_errors, resize_pixels, to_pixels
 from kp.inference.confidence import UNMEASURED, Curve, confidence, look_around, moves, shows_something
 from kp.inference.view import View, look
@@ -200,6 +200,8 @@ class Predictor:
         view = path if isinstance(path, View) else self.look(Path(path), crop, boxes, masks, progress)
         parts, times, glimpses, moments = [], [], {}, set(evenly(view.count, GLIMPSES))
         draws = overlay is not None and view.count > 1
+        if draws:
+            check_target(overlay, view.path)
 
         def drawn():
             for first, frames, squares in view.chunks(self.size, progress):
@@ -245,9 +247,11 @@ class Predictor:
     def pixels(self, frames: UInt8[np.ndarray, "n h w 3"], name: str = "frames") -> Float[Tensor, "n k 2"]:
         """Keypoints of square RGB frames of any size, as pixel indices (x, y) of those frames: those of :meth:`track`.
 
-        KpError, about ``name``, if frames are not square, or show a background to a model that learnt from subjects on
-        black.
+        KpError, about ``name``, if frames are not RGB or not square, or show a background to a model that learnt from
+        subjects on black.
         """
+        if frames.ndim != 4 or frames.shape[3] != 3:
+            raise KpError(f"{name}: an array {frames.shape}; kp needs RGB frames (n, height, width, 3)")
         if frames.shape[1] != frames.shape[2]:
             raise KpError(
                 f"{name}: {frames.shape[2]}×{frames.shape[1]} pixels; kp needs square frames with the subject centred: "

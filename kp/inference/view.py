@@ -15,6 +15,7 @@ from kp.inference.person import find_person
 from kp.inference.subject import find_boxes
 from kp.video import Frame, Header, black_out, read_frames, read_header, shrink
 
+CROPS = ("", "person", "subject", "frame")
 CHUNK, CHUNK_BYTES = 64, 256_000_000  # frames that are predicted at once, and the most that they take
 
 
@@ -85,12 +86,14 @@ def look(
     where the subject is. KpError names the file that cannot be read or does not fit.
     """
     header = read_header(path)
-    if masks and (of_masks := read_header(masks)) and (of_masks.size, of_masks.count) != (header.size, header.count):
-        (width, height), size = of_masks.size, header.size
-        raise KpError(
-            f"{masks}: {of_masks.count} frames of {width}×{height}, but {path} has {header.count} of "
-            f"{size[0]}×{size[1]}; make them equal"
-        )
+    if masks:
+        of_masks = read_header(masks)
+        counts, (width, height), size = (of_masks.count, header.count), of_masks.size, header.size
+        if (width, height) != size or (None not in counts and counts[0] != counts[1]):
+            raise KpError(
+                f"{masks}: {counts[0] or 'some'} frames of {width}×{height}, but {path} has {counts[1] or 'some'} of "
+                f"{size[0]}×{size[1]}; make them equal"
+            )
     track = locate(path, header, crop, boxes, progress)
     squares = whole_frames(count_frames(path, header), header.size) if track is None else around(track.boxes)
     return View(path, len(squares), header.size, float(header.rate), header.stretch, squares, masks, track)
@@ -106,6 +109,8 @@ def locate(
     to look.
     """
     (width, height), (across, down) = header.size, header.stretch
+    if crop not in CROPS:
+        raise KpError(f"crop is '{crop}'; it must be one of: {', '.join(CROPS[1:])}, or empty")
     if boxes:
         stored = read_boxes(boxes, count_frames(path, header))
         return replace(stored, boxes=stored.boxes * np.array([across, down, across, down]))
@@ -123,5 +128,5 @@ def locate(
 
 
 def count_frames(path: Path, header: Header) -> int:
-    """The header's count; where it has none (mkv, webm), by decoding the film once."""
+    """The header's count; where it has none (mkv, webm, or a film that was trimmed), by decoding the film once."""
     return header.count or sum(1 for _ in read_frames(path))

@@ -29,6 +29,8 @@ HALO = 0.7  # share of the drawings with a grey rim
 STRETCH = 0.05  # of a whole pose, along x and along y
 PLACE = {"angle": 0.2, "scale": 0.1, "shift": 0.12}  # of a whole pose
 WIDER = 0.25  # widths vary at random by this share
+LUMPS, HOLES = 0.18, 0.35  # chance of each of three lumps on an outline, and of each of three holes in it
+LEAST, MOST = 0.02, 0.1  # their radii; 2 is the width of the drawing
 SOFT = 2.5  # how fast a shape ends: its grey falls from 0.9 to 0.1 within about 5 / SOFT pixels at 64 a side
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -232,3 +234,27 @@ def spoil(drawings: Float[Tensor, "b 1 s s"], generator: torch.Generator) -> Flo
     spoilt = spoilt + (blurred - spoilt) * uniform(1, 1, 1)
     spoilt = spoilt.clamp(0, 1) ** (0.5 * (uniform(1, 1, 1) - 0.5)).exp()
     return (spoilt + 0.02 * torch.randn(spoilt.shape, generator=generator)).clamp(0, 1)
+
+
+def tear(outlines: Float[Tensor, "b 1 s s"], generator: torch.Generator) -> Float[Tensor, "b 1 s s"]:
+    """Outlines, white on black in [0, 1], as networks that find them leave them: lumps grow on them, and parts are
+    missing.
+    """
+    count, size = len(outlines), outlines.shape[-1]
+    axis = torch.linspace(-1, 1, size)
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).view(-1, 2)
+    white = (outlines.flatten(1) > 0.5) + 1e-6
+
+    def uniform(*shape):
+        return torch.rand(count, *shape, generator=generator)
+
+    def patches(share: float) -> Tensor:  # up to three ellipses, each around a point near the figure
+        centre = grid[torch.multinomial(white, 3, replacement=True, generator=generator)][:, :, None]
+        offset = grid - centre - 0.06 * (2 * uniform(3, 1, 2) - 1)
+        offset = (rotations(torch.pi * uniform(3).flatten()).view(count, 3, 1, 2, 2) @ offset[..., None])[..., 0]
+        stretch = 0.5 + uniform(3, 1)
+        distance = torch.hypot(offset[..., 0] * stretch, offset[..., 1] / stretch)
+        radius = LEAST + (MOST - LEAST) * uniform(3, 1)
+        return (torch.sigmoid((radius - distance) * 60) * (uniform(3, 1) < share)).amax(1).view_as(outlines)
+
+    return torch.maximum(outlines, patches(LUMPS)) * (1 - patches(HOLES))

@@ -34,7 +34,7 @@ CUT, MOVES = 0.1, 0.3
 SCALE, PLACE, SHAPE = 1.3, 0.12, 1.7
 SMALL, STEADY = 1.8, 1.6  # how much smaller what moves may be than poses; how far a lying subject's shape may vary
 UPSIDE_DOWN = "The poses stand on their heads: y must point down, as pixels do. Turn them over, or the model will."
-MANY = 0.5  # share of the frames in which a second thing may move before a training stops
+MANY = 0.5  # share of the frames that may show a second subject before a training stops
 # grey levels: a pixel that differs by more has changed; a subject that moves changes by more in the mean
 CHANGE, STILL = 25, 2.0
 UNSTEADY = 0.2  # share of the background that may change before a static camera
@@ -111,7 +111,7 @@ class Footage:
 
     @property
     def crowded(self) -> bool:
-        """Whether something else moves, nearly as large as the subject, in many frames."""
+        """Whether there is something else, nearly as large as the subject, in many frames."""
         return self.track is not None and self.track.second > RIVALS
 
     def changes(self) -> tuple[float, float]:
@@ -280,8 +280,8 @@ def judge(footage: Footage, size: int, moving: bool) -> list[str]:
     track = footage.track
     if footage.crowded:
         words = (
-            f"a second thing moves in {track.second:.0%} of the frames, and kp follows one subject: cut the film to "
-            "one, or give its boxes (--boxes)."
+            f"there is a second subject in {track.second:.0%} of the frames, and kp follows one: cut the film to one, "
+            "or give its boxes (--boxes)."
         )
         advice.append(Grave(words) if track.second > MANY else words)
     if track is not None and track.seen.mean() < LITTLE:
@@ -317,10 +317,16 @@ def judge(footage: Footage, size: int, moving: bool) -> list[str]:
 
 
 def silhouettes_of(footage: list[Footage], size: int, find: Finder) -> Float[Tensor, "n 1 s s"]:
-    """Where ``find`` (frames → masks) sees the subject in the samples' squares, at ``size`` pixels: 1, elsewhere 0."""
-    masks = [
-        find(f.squares.cut(frame, number)[None])[0] for f in footage for number, frame in zip(*f.samples, strict=True)
-    ]
+    """Where ``find`` (frames → masks) sees the subject in the samples' squares, at ``size`` pixels: 1, elsewhere 0.
+    KpError names the film in which ``find`` finds no background.
+    """
+    masks = []
+    for film in footage:
+        squares = [film.squares.cut(frame, number) for number, frame in zip(*film.samples, strict=True)]
+        try:
+            masks += [find(square[None])[0] for square in squares]
+        except KpError as error:
+            raise KpError(f"{film.path}: {error}") from error
     white = [shrink(np.repeat(mask[..., None], 3, -1)[None].astype(np.uint8) * 255, size)[0, ..., 0] for mask in masks]
     return torch.from_numpy(np.stack(white) > 127)[:, None].float()
 

@@ -9,11 +9,12 @@ result is there whole or not at all; started again, finished stages are skipped 
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from tqdm import tqdm
 
 import kp
@@ -32,7 +33,6 @@ from kp.own_video.cardboard import find_figure, load_cardboard
 from kp.own_video.check import Grave, advise, look_through
 from kp.own_video.coverage import check_turned_limbs
 from kp.own_video.lessons import lessons_of, lessons_of_figures, lessons_of_outlines, student_of
-from kp.own_video.masks import By
 from kp.own_video.masks.write import write_masks
 from kp.own_video.prepare import prepare
 from kp.own_video.stages import Stages
@@ -41,7 +41,7 @@ from kp.training.diagnostics import Verdict
 from kp.training.loop import train
 from kp.training.monitor import Monitor
 from kp.training.state import State
-from kp.validation import parse
+from kp.validation import parse, validated
 from kp.video import find_videos, read_header
 
 SHIPPED_POSES = {"people": "data/people/priors/matched.npz", "faces": "data/faces/priors/photographs.npz"}
@@ -50,7 +50,10 @@ READER_STEPS = 2  # of a reader of figures, for each step that the method would 
 MAY_GROW = ("steps", "student_steps")  # settings that a folder's fit may have more of: it goes on then
 
 
-@dataclass(frozen=True)
+Steps = Annotated[int, Field(ge=0)]
+
+
+@validated
 class Fit:
     """What a model of one's own is made from; kept as RUN/fit.json.
 
@@ -62,16 +65,16 @@ class Fit:
     skeleton: str = ""
     crop: Literal["", "person", "subject", "frame"] = ""
     boxes: tuple[Path, ...] = ()
-    every: int = 1
+    every: Annotated[int, Field(ge=1)] = 1
     start: str = ""
     figure: str = ""
-    masks: By | Literal["none"] = "motion"
+    masks: Literal["motion", "person", "selfie", "brightness", "none"] = "motion"
     vary_prior: Literal["no", "limbs"] = "no"
-    size: int = 64
-    steps: int = 1000
-    pretrain_steps: int | None = None  # as many as the skeleton needs
-    mask_steps: int = 600
-    student_steps: int = 1000
+    size: Annotated[int, Field(ge=16)] = 64
+    steps: Steps = 1000
+    pretrain_steps: Steps | None = None  # as many as the skeleton needs
+    mask_steps: Steps = 600
+    student_steps: Steps = 1000
     seed: int = 0
     min_likelihood: float = MIN_LIKELIHOOD
     check: bool = True
@@ -114,12 +117,18 @@ def pretrain_steps_for(joints: int) -> int:
     return min(125 * joints, 4000) if joints > len(BODY) else 2000
 
 
+def find_films(settings: Fit, out: Path) -> list[Path]:
+    """The films of this fit, without those that it has written itself if ``out`` lies among them."""
+    own = {(out / stage).resolve() for stage in ("set", "masks")}
+    return [film for film in find_videos(list(settings.videos)) if own.isdisjoint(film.resolve().parents)]
+
+
 def open_fit(settings: Fit, out: Path) -> None:
     """Make ``out`` the folder of this fit; more steps than before are welcome.
 
     KpError if it holds what another fit made, a fit of other films, or other files, or if it cannot be written.
     """
-    films = [str(path) for path in find_videos(list(settings.videos))]
+    films = [str(path) for path in find_films(settings, out)]
     record = json.loads(json.dumps(asdict(settings), default=str)) | {"films": films}
     del record["check"]  # says whether to begin, and changes no result
     path = out / "fit.json"
@@ -231,7 +240,7 @@ def _fit_alone(
 ) -> Predictor:
     model = out / "model.safetensors"
     start = load(settings.start) if settings.start else None
-    films = find_videos(list(settings.videos))
+    films = find_films(settings, out)
     size = start.model.config.data.size if start else settings.size  # what has no model is refused here
     if settings.vary_prior == "limbs" and settings.masks == "none":
         raise KpError("--vary-prior limbs: whether it helps is judged by masks; leave --masks none out")

@@ -3,6 +3,7 @@ on black. The student itself sees the frames as they are.
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,11 +16,12 @@ from kp.datasets.clips import Clips, to_images
 from kp.datasets.priors import load_prior
 from kp.datasets.retrieval import silhouettes
 from kp.datasets.sets import open_clips
-from kp.inference.outlines import FINER, SIZE, load_reader
+from kp.geometry import regrid
+from kp.inference.outlines import FINER, SIZE, load_reader, read_outlines
 from kp.inference.predictor import Predictor
 from kp.own_video.cardboard import CardboardRenderer, find_figure, load_cardboard
-from kp.own_video.reader import read_frames, teach_reader
-from kp.skeletons import BODY, find_skeleton
+from kp.own_video.reader import mirrored_mean, read_frames, teach_reader
+from kp.skeletons import BODY, Skeleton, find_skeleton
 from kp.training.distil import pseudo_labels, train_student
 
 EVERY = 2  # frames that the student learns from: neighbours are nearly equal
@@ -45,13 +47,35 @@ def lessons_of_figures(figure: Path, config: Config, steps: int, keep: Path | No
     outline, size = load_cardboard(figure, find_skeleton(config.data.skeleton)).outline, config.data.size
     clips = frames_to_read(config, FINER * size if outline else size)
     reader, renderer = teach_figures(figure, config, clips, steps, keep)
-    return [read_frames(reader, outlines(f, size) if outline else to_images(f), renderer) for f in clips.frames]
+    if outline:
+        return [read_clip(reader, frames, size, renderer.skeleton) for frames in clips.frames]
+    return [read_frames(reader, to_images(frames), renderer) for frames in clips.frames]
 
 
 def lessons_of_outlines(config: Config) -> Lessons:
     """What the reader that ships (kp/inference/outlines.py) sees in the outlines of people."""
-    reader, renderer = load_reader(), people_of_cardboard()
-    return [read_frames(reader, outlines(f, SIZE), renderer) for f in frames_to_read(config, FINER * SIZE).frames]
+    reader, clips = load_reader(), frames_to_read(config, FINER * SIZE)
+    return [regrid(read_clip(reader, frames, SIZE, BODY), SIZE, config.data.size) for frames in clips.frames]
+
+
+def read_clip(
+    reader: nn.Module, frames: UInt8[Tensor, "t h w 3"], size: int, skeleton: Skeleton
+) -> Float[Tensor, "t k 2"]:
+    """Keypoints (x, y) in [-1, 1] of a subject on black by its outline, ``size`` a side, in the frames of a clip, one
+    after the other: the mean of the readings of each outline and of its mirror image, steadied over time.
+    """
+    return steadied(mirrored_mean(partial(read_outlines, reader), outlines(frames, size), skeleton))
+
+
+def steadied(points: Float[Tensor, "t k 2"]) -> Float[Tensor, "t k 2"]:
+    """Points of a clip, each the median of three neighbours in time, then the mean of its neighbours with the weights
+    of a Gaussian of one frame. An outline that is torn in one frame then teaches nothing wrong.
+    """
+    count = len(points)
+    near = torch.stack([points[max(0, t - 1) : t + 2].quantile(0.5, 0) for t in range(count)])
+    time = torch.arange(count)
+    weights = (-((time[:, None] - time) ** 2) / 2).exp()
+    return torch.einsum("ts,skc->tkc", weights / weights.sum(1, keepdim=True), near)
 
 
 def people_of_cardboard() -> CardboardRenderer:

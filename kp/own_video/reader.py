@@ -8,6 +8,7 @@ That is expectation maximisation for one parameter, the mean pose of the film. N
 """
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from kp.config import Optimizer
 from kp.datasets.priors import Poses
 from kp.inference.outlines import WIDTH
 from kp.method.networks import UNetRegressor, joint_soft_argmax
-from kp.own_video.cardboard import CardboardRenderer, spoil
+from kp.own_video.cardboard import CardboardRenderer, spoil, tear
 from kp.skeletons import Skeleton
 from kp.training.optim import Progress, learn
 
@@ -115,7 +116,8 @@ def teach_reader(
             moved.move(read_frames(reader, film[some], renderer))
         pose = renderer.vary(poses.sample(rates.batch, generator) + moved.shift, generator)
         moved.note(pose)
-        drawn = spoil(renderer.draw(pose * renderer.inside, generator), generator) * renderer.window
+        drawn = renderer.draw(pose * renderer.inside, generator)
+        drawn = spoil(tear(drawn, generator) if renderer.figure.outline else drawn, generator) * renderer.window
         return reader_loss(net.scores(drawn * 2 - 1), pose * renderer.inside)
 
     progress = Progress(keep, generator, (net, reader, moved)) if keep else None
@@ -135,7 +137,9 @@ def read_frames(
 
 
 @torch.no_grad()
-def mirrored_mean(net: nn.Module, images: Float[Tensor, "n c s s"], skeleton: Skeleton) -> Float[Tensor, "n k 2"]:
+def mirrored_mean(
+    net: Callable[[Tensor], Tensor], images: Float[Tensor, "n c s s"], skeleton: Skeleton
+) -> Float[Tensor, "n k 2"]:
     """What a network of images → keypoints reads: the mean of an image's reading and that of its mirror image, or the
     former alone where the skeleton has no sides.
     """

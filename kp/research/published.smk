@@ -48,6 +48,7 @@ rule published:
         expand("results/published/faces_leakage/seed{seed}.json", seed=[0, 1]),
         "results/published/faces/student_black_seed0.json",
         "results/published/painter/people_seed0.json",
+        expand("results/published/people/student_{place}_seed0.json", place=["black", "rooms"]),
         expand("results/published/confidence/{model}.json", model=["people", "faces"]),
         "results/published/watch/signs.json",
 
@@ -82,6 +83,14 @@ rule published_painter:
     input: "results/published/headline/student_black_seed0.json"
     output: "results/published/painter/people_seed0.json"
     shell: "python -m kp.research.scripts.painter --model runs/student/seed0.safetensors --weights runs/student/people.safetensors --out results/published/painter"
+
+
+rule published_people:
+    input: "results/published/painter/people_seed0.json", "results/published/steps12000/full_seed0.json"
+    output: expand("results/published/people/student_{place}_seed0.json", place=["black", "rooms"])
+    shell:
+        "python -m kp.research.scripts.student --teacher runs/study/laptop/{PRECISION}/weights/full_steps12000_seed0.safetensors "
+        "--start runs/student/people.safetensors --steps 3000 --weights runs/student/people12000.safetensors --out results/published/people"
 
 
 rule published_peer:

@@ -22,17 +22,22 @@ SAVE_SECONDS = 60  # between two files to go on from
 class Progress:
     """Where a training of :func:`learn` is kept while it lasts, so that the same call goes on after it was cut off.
 
-    ``path``: the file; ``generator``: of the loss's random choices; ``modules``: all
-    networks that change.
+    ``path``: the file; ``generator``: of the loss's random choices, seeded; ``modules``: all networks that change;
+    ``about``: what else the result depends on, such as the data. A file of another seed, or about something else,
+    counts as none.
     """
 
     path: Path
     generator: torch.Generator
     modules: tuple[nn.Module, ...]
+    about: str = ""
+
+    def _name(self, rates: Optimizer) -> str:
+        return f"{rates!r}, seed {self.generator.initial_seed()}, {self.about}"
 
     def save(self, optimizer: torch.optim.Optimizer, rates: Optimizer, step: int) -> None:
         state = {
-            "config": repr(rates),
+            "config": self._name(rates),
             "step": step,
             "optimizer": optimizer.state_dict(),
             "generator": self.generator.get_state(),
@@ -44,7 +49,7 @@ class Progress:
         """The step to go on from: 0 if there is no file, or one of another training."""
         try:
             state = read_checkpoint(self.path)
-            if state["config"] != repr(rates):
+            if state["config"] != self._name(rates):
                 return 0
             for module, weights in zip(self.modules, state["modules"], strict=True):
                 module.load_state_dict(weights)
@@ -102,17 +107,19 @@ def teach_fresh(
     name: str = "",
     device: str | torch.device = "cpu",
     keep: Path | None = None,
+    about: str = "",
 ) -> nn.Module:
     """``make()`` after ``rates.steps`` of :func:`learn` on ``loss(network, generator)``, on ``device``, in eval mode.
 
     seed: of the network's weights and of the generator, with which ``loss`` draws its batches; torch's own generator is
-    left as it was. keep: a file to go on from after the call was cut off.
+    left as it was. keep: a file to go on from after the call was cut off; about: what the result depends on beside
+    rates and seed (:class:`Progress`).
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = make().to(device).train()
-    progress = Progress(keep, generator, (net,)) if keep else None
+    progress = Progress(keep, generator, (net,), about) if keep else None
     learn(lambda _: loss(net, generator), net.parameters(), rates, name, (), torch.device(device).type, 0.9, progress)
     return net.eval()
 

@@ -472,3 +472,18 @@ def test_help_imports_no_torch():
     for words in (["--help"], ["train", "--help"], ["predict", "--help"], ["fit", "--help"], ["study", "--help"]):
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_with_the_name_of_a_published_model(kp, tmp_path, monkeypatch):
+    """./people is the folder, as the docstring of kp.load says."""
+    (tmp_path / "people").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "a.mp4", np.zeros((2, 64, 64, 3), np.uint8))
+    status, _, said = kp("predict", "./people", "a.mp4")
+    assert status == 1 and said.startswith("kp: people/checkpoint.pt: no such checkpoint")
+
+
+def test_check_writes_a_picture_and_says_so_first(kp, tmp_path):
+    status, out, said = kp("check", tmp_path / "no.mp4", "--poses", "people", "--out", tmp_path)
+    assert (status, out) == (1, "")
+    assert said == f"kp: {tmp_path}: is a picture here; give a name that ends in .png, .jpg, .pdf, .svg\n"

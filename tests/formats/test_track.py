@@ -2,6 +2,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,3 +146,42 @@ def test_the_ending_chooses_the_format(track, tmp_path):
         KpError, match=re.escape(f"{tmp_path / 'a.xls'}: no format has this ending; use one of: .dlc.csv")
     ):
         track.save(tmp_path / "a.xls")
+
+
+def test_the_film_itself_is_never_written_over(track, tmp_path):
+    film = tmp_path / "walk.mp4"
+    film.write_bytes(b"the only copy")
+    for name in (film, f"{tmp_path}/./walk.mp4"):
+        with pytest.raises(KpError, match=r"walk\.mp4: is the film that was tracked, and would be lost"):
+            replace(track, video=film).save(name)
+    assert film.read_bytes() == b"the only copy"
+
+
+@pytest.fixture
+def pictures(track, tmp_path):
+    """A folder whose pictures are in another order by number than by letter, and its track."""
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    for number in (2, 10, 11, 100, 3):
+        Image.new("RGB", track.size, (number, 0, 0)).save(folder / f"{number}.png")
+    return replace(track, video=folder), ["2.png", "3.png", "10.png", "11.png", "100.png"]
+
+
+def test_poses_of_a_folder_stay_with_their_pictures(pictures, tmp_path):
+    track, names = pictures
+    write_coco(track, tmp_path / "a.json")
+    assert [image["file_name"] for image in json.loads((tmp_path / "a.json").read_text())["images"]] == names
+    sio = pytest.importorskip("sleap_io")
+    write_sleap(track, tmp_path / "a.slp")
+    labels = sio.load_slp(str(tmp_path / "a.slp"))
+    assert [Path(labels.video.filename[frame.frame_idx]).name for frame in labels] == names
+    assert [frame.image[0, 0, 0] for frame in labels] == [2, 3, 10, 11, 100]
+    with pytest.raises(KpError, match=r"10\.png: is the film that was tracked"):
+        track.save(track.video / "10.png")
+
+
+def test_one_picture_keeps_its_name(track, tmp_path):
+    Image.new("RGB", track.size).save(tmp_path / "shot.jpg")
+    one = replace(track, video=tmp_path / "shot.jpg", keypoints=track.keypoints[:1], confidence=track.confidence[:1])
+    write_coco(one, tmp_path / "a.json")
+    assert json.loads((tmp_path / "a.json").read_text())["images"][0]["file_name"] == "shot.jpg"

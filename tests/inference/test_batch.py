@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kp.cli.options import Where
 from kp.cli.use import predict
 from kp.errors import KpError
 from kp.formats.track import Track
@@ -53,8 +54,8 @@ def test_no_two_films_share_a_name(tmp_path, monkeypatch):
 
 def test_no_result_takes_the_place_of_another(tmp_path):
     a, b = films(tmp_path, "t.mp4", "tDLC_kp.mp4")
-    with pytest.raises(KpError, match="two inputs would have their results there; rename one"):
-        predict(Path("people"), (a, b), formats=("csv", "dlc"), out=tmp_path / "out")
+    with pytest.raises(KpError, match="two results would be there; rename an input"):
+        predict("people", (a, b), formats=("csv", "dlc"), out=tmp_path / "out")
 
 
 def test_two_cameras_with_one_name(tmp_path):
@@ -82,7 +83,7 @@ def test_verdicts():
         "look at the film: the subject was found in 50% of the frames only; it was gone for 2.0 s"
     ).replace("; it was gone for 2.0 s", "")
     assert verdict(track(seen=np.arange(200) < 100, frames=200)).endswith("only; it was gone for 4.0 s")
-    assert verdict(track(second=0.4)) == "look at the film: something else moves in 40% of the frames"
+    assert verdict(track(second=0.4)) == "look at the film: there is a second subject in 40% of the frames"
     assert verdict(track(0.5)).startswith("look at the film: many joints are doubtful")
     assert verdict(track(0.1)) == "not usable: most joints are guesses"
     broken = track()
@@ -99,7 +100,17 @@ def test_a_line_a_film():
 
 def test_a_bad_film_does_not_stop_the_others(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
-        predict(Path("people"), (CASES / "batch_stops",), out=tmp_path / "out")
+        predict("people", (CASES / "batch_stops",), out=tmp_path / "out")
     assert str(stop.value).startswith(f"kp: 1 of 3 files failed:\n  {CASES / 'batch_stops/b_cut.mp4'}: ")
     assert sorted(p.name for p in (tmp_path / "out").glob("*.csv")) == ["a.csv", "c.csv"]
     assert "wrote the keypoints of 2 files" in capsys.readouterr().out
+
+
+def test_boxes_and_masks_are_not_written_over(tmp_path):
+    (film,) = films(tmp_path, "walk.mov")
+    boxes, masks = films(tmp_path, "walk.csv", "walk.mp4")
+    for given in ({"subject": Where(boxes=(boxes,))}, {"masks": (masks,)}):
+        with pytest.raises(KpError, match="a result would take the place of an input; choose another folder"):
+            predict("people", (film,), out=tmp_path, **given)
+    with pytest.raises(KpError, match="give --save-boxes a folder of its own"):
+        predict("people", (film,), subject=Where(save_boxes=tmp_path / "out"), out=tmp_path / "out")

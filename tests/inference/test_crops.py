@@ -156,3 +156,9 @@ def test_a_box_track_there_and_back(tmp_path):
     ]
     back = read_boxes(tmp_path / "new/a.csv", 3)
     assert np.array_equal(back.boxes, track.boxes) and np.array_equal(back.seen, track.seen) and back.longest_gap == 1
+
+
+def test_boxes_that_were_saved_come_back_where_pixels_are_not_square(tmp_path):
+    shown = BoxTrack(np.array([[30.0, 8, 60, 40], [33, 8, 60, 40]]), np.array([True, True]))
+    shown.save(tmp_path / "b.csv", (1.5, 1.0))
+    np.testing.assert_allclose(read_boxes(tmp_path / "b.csv", 2).boxes, shown.boxes / [1.5, 1, 1.5, 1])

@@ -48,6 +48,22 @@ def test_spread_arms_are_found_in_an_outline():
     assert errors.mean() < 3 and errors[[13, 16]].max() < 8  # % of the side; wrists are widest off
 
 
+def test_eight_looks_are_moved_back_before_their_mean_is_taken():
+    looks = []
+
+    def centre(seen):  # moves along with what it sees, so all looks agree
+        looks.append(seen)
+        axis = torch.linspace(-1, 1, seen.shape[-1])
+        weight = (seen + 1)[:, 0] / (seen + 1).sum((1, 2, 3))[:, None, None]
+        return torch.stack([(weight.sum(1) * axis).sum(1), (weight.sum(2) * axis).sum(1)], -1)[:, None]
+
+    blobs = torch.full((2, 1, 64, 64), -1.0)
+    blobs[0, :, 10:20, 40:46], blobs[1, :, 30:34, 8:30] = 1, 1
+    expected = torch.tensor([[[2 * 42.5 / 63 - 1, 2 * 14.5 / 63 - 1]], [[2 * 18.5 / 63 - 1, 2 * 31.5 / 63 - 1]]])
+    torch.testing.assert_close(read_outlines(centre, blobs), expected, atol=2e-3, rtol=0)
+    assert len(looks) == 8 and not any(torch.equal(looks[0], look) for look in looks[1:])
+
+
 def test_images_become_outlines_and_then_joints(predictor):
     images = torch.nn.functional.interpolate(outline(), (128, 128)).expand(2, 3, -1, -1)
     prediction = predictor(images)

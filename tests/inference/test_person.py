@@ -95,3 +95,12 @@ def test_a_film_without_a_person(tmp_path):
     expected = f"{path}: no person is found in most frames; try --crop subject, or --boxes"
     with pytest.raises(KpError, match=re.escape(expected)):
         find_person(path, progress=False)
+
+
+def test_a_second_person_is_noticed(tmp_path):
+    """Two people side by side, and one alone: nobody is told of a second person who is not there."""
+    one, other = (read_video(PEOPLE / f"videos/train/{name}.mp4")[:12] for name in ("000", "060"))
+    write_video(tmp_path / "two.mp4", np.concatenate([one, other], 2), crf=12)
+    write_video(tmp_path / "one.mp4", one, crf=12)
+    assert find_person(tmp_path / "two.mp4", False).second > 0.5
+    assert find_person(tmp_path / "one.mp4", False).second == 0

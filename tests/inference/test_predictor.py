@@ -242,3 +242,10 @@ def test_what_was_found_before_someone_stopped_is_kept(predictor, tiny, monkeypa
     with pytest.raises(Interrupted) as stopped:
         predictor.track(film, progress=False)
     assert seen == [0, 3] and len(stopped.value.track.keypoints) == len(stopped.value.track.clock) == 3
+
+
+def test_words_and_arrays_that_do_not_fit_are_named(tmp_path):
+    model = load("people")
+    write_video(tmp_path / "a.mp4", np.zeros((2, 64, 64, 3), np.uint8), crf=20)
+    with pytest.raises(KpError, match="crop is 'persn'; it must be one of: person, subject, frame, or empty"):
+        model.track(tmp_path / "a.mp4", crop="persn")

@@ -15,6 +15,7 @@ from kp.own_video.cardboard import (
     find_figure,
     load_cardboard,
     spoil,
+    tear,
 )
 from kp.skeletons import BODY, Skeleton
 
@@ -133,6 +134,19 @@ def test_spoilt_drawings_stay_pictures_and_differ():
     a, b = spoil(drawn, generator()), spoil(drawn, torch.Generator().manual_seed(1))
     assert a.min() >= 0 and a.max() <= 1 and not torch.equal(a, b)
     assert (a.amax((1, 2, 3)) > 0.15).float().mean() > 0.4  # most have a blob or a stick
+
+
+def test_torn_outlines_have_holes_and_lumps_close_by():
+    whole = torch.zeros(200, 1, 64, 64)
+    whole[..., 8:16, 8:16] = 1
+    torn = tear(whole, generator())
+    assert torn.min() >= 0 and torn.max() <= 1
+    assert 0.5 < (torn[..., 8:16, 8:16].amin((1, 2, 3)) < 0.5).float().mean() < 0.9  # the others have no hole
+    beside = torn.clone()
+    beside[..., 7:17, 7:17] = 0
+    assert 0.1 < (beside.amax((1, 2, 3)) > 0.5).float().mean() < 0.6
+    assert max(torn[..., 32:, :].max(), torn[..., 32:].max()) < 0.01
+    assert torch.equal(torn, tear(whole, generator())) and not torch.equal(torn[0], torn[1])
 
 
 NO_FOOT = "the skeleton 'stick' has no bone 'top-foot'; it has: top-middle"

@@ -156,7 +156,7 @@ def test_two_walkers(tmp_path):
     path = walkers(tmp_path / "two.mp4", [np.linspace(10, 80, 60), np.linspace(170, 110, 60)])
     film = look_through(path, "subject")
     told = advise([film] * 30, STANDING, BODY, 64, True)
-    assert any("a second thing moves in" in words and "--boxes" in words for words in told)
+    assert any("there is a second subject in" in words and "--boxes" in words for words in told)
     assert not any("leave it out" in words or "turn the videos" in words for words in told)
 
 

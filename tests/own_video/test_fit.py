@@ -15,7 +15,7 @@ import kp.own_video.fit
 from kp.errors import KpError
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
-from kp.own_video.fit import Fit, choose_config, find_poses, fit_stages, skeleton_of
+from kp.own_video.fit import Fit, choose_config, find_films, find_poses, fit_stages, skeleton_of
 from kp.skeletons import FACE
 from kp.training.diagnostics import Verdict
 from kp.training.state import State
@@ -255,3 +255,24 @@ def test_a_figure_teaches_in_the_methods_place(asked, small, tmp_path, capsys):
     assert not (tmp_path / "third/set").exists()
     with pytest.raises(KpError, match="figures are read on black; leave --masks none out"):
         fit_stages(replace(going, masks="none"), tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"masks": "brightnes"}, "masks is 'brightnes'; it must be one of 'motion', 'person', 'selfie', 'brightness'"),
+        ({"every": 0}, "every is 0; it must be at least 1"),
+        ({"crop": "persn"}, "crop is 'persn'; it must be one of"),
+        ({"step": 100}, "step"),
+    ],
+)
+def test_a_setting_that_does_not_fit(tmp_path, settings, message):
+    with pytest.raises(KpError, match=message):
+        kp.fit(tmp_path / "a.mp4", "people", tmp_path / "run", **settings)
+
+
+def test_a_fit_beside_its_films_does_not_read_what_it_wrote(asked, small):
+    run = asked.videos[0] / "run"
+    fit_stages(replace(asked, masks="none"), run)
+    assert find_films(asked, run) == sorted(asked.videos[0].glob("*.mp4"))
+    fit_stages(replace(asked, masks="none"), run)

@@ -33,11 +33,13 @@ def test_progress_is_shown_under_its_name_only(capsys):
 
 
 def test_a_training_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
-    """Cut off after 7 of 12 steps, it ends at the very same weights; a file of other rates is not believed."""
+    """Cut off after 7 of 12 steps, it ends at the very same weights; a file of other rates, of another seed, or about
+    other data is not believed.
+    """
     monkeypatch.setattr(kp.training.optim, "SAVE_SECONDS", -1)
     rates = replace(PROBE, steps=12, batch=4)
 
-    def teach(keep, stop=None, rates=rates):
+    def teach(keep, stop=None, rates=rates, seed=0, about=""):
         steps = []
 
         def loss(net, generator):
@@ -50,7 +52,7 @@ def test_a_training_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
         def make():
             return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
 
-        net = teach_fresh(make, loss, rates, 0, keep=keep)
+        net = teach_fresh(make, loss, rates, seed, keep=keep, about=about)
         return net.state_dict(), len(steps)
 
     whole, count = teach(None)
@@ -60,5 +62,9 @@ def test_a_training_goes_on_where_it_was_cut_off(tmp_path, monkeypatch):
     rest, count = teach(tmp_path / "kept")
     assert count == 5 and all(torch.equal(whole[name], rest[name]) for name in whole)
     assert teach(tmp_path / "kept", rates=replace(rates, steps=13))[1] == 13
+    for other in ({"seed": 1}, {"about": "other films"}):
+        with pytest.raises(KeyboardInterrupt):
+            teach(tmp_path / "kept", stop=8)
+        assert teach(tmp_path / "kept", **other)[1] == 12
     (tmp_path / "kept").write_bytes(b"damaged")
     assert teach(tmp_path / "kept")[1] == 12

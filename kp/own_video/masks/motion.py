@@ -9,6 +9,7 @@ motion, too.
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha1
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +62,11 @@ def train_foreground(
             "subject"
         )
     names = ("what moves", "the subject") if progress else ("", "")
+    about = sha1(b"".join(frames.numpy().tobytes() for frames in clips.frames)).hexdigest()
     kept = [keep.with_name(f"{keep.name}.{number}") if keep else None for number in (1, 2)]
-    first = _fit(clips, targets, steps, seed, width, names[0], device, kept[0])
+    first = _fit(clips, targets, steps, seed, width, names[0], device, kept[0], about)
     masks = [subject_mask(first, frames) for frames in clips.frames]
-    return _fit(clips, masks, steps, seed, width, names[1], device, kept[1])
+    return _fit(clips, masks, steps, seed, width, names[1], device, kept[1], about)
 
 
 def _fit(
@@ -76,6 +78,7 @@ def _fit(
     name: str,
     device: str,
     keep: Path | None,
+    about: str,
 ) -> Encoder:
     """A fresh network that learns one binary picture per frame, from batches of 16 frames."""
 
@@ -88,7 +91,7 @@ def _fit(
     def make():
         return Encoder(width, 3, 1).to(memory_format=torch.channels_last)
 
-    return teach_fresh(make, loss, replace(PROBE, steps=steps), seed, name, device, keep).cpu()
+    return teach_fresh(make, loss, replace(PROBE, steps=steps), seed, name, device, keep, about).cpu()
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from kp.datasets.clips import load_clips
 from kp.errors import KpError, library
 from kp.files import atomic_folder
 from kp.inference.person import PersonFinder
+from kp.inference.subject import LEAST
 from kp.own_video.masks import By
 from kp.own_video.masks.brightness import brightness_mask
 from kp.own_video.masks.motion import motion_masks, train_foreground
@@ -36,9 +37,9 @@ def write_masks(
 
     by: what tells the subject from its background, see :data:`kp.own_video.masks.By`. size, steps, seed, device: of the
     network that learns from the train clips what moves; the other ways learn nothing. ``out`` appears whole, at the
-    end; until then the masks are in <out>.part, and what was learnt in <out>.1 and <out>.2, from which the same call
-    goes on. KpError as from load_clips, if hardly anything moves, if the subject is found in less than half of the
-    frames, if ``out`` holds files already, or if it cannot be written.
+    end; until then the masks are in <out>.part, which the next call empties, and what was learnt in <out>.1 and
+    <out>.2, from which the same call goes on. KpError as from load_clips, if hardly anything moves, if the subject is
+    found in less than half of the frames, if ``out`` holds files already, or if it cannot be written.
     """
     paths = sorted((videos / "videos").glob("*/*.mp4"))
     if not paths:
@@ -50,7 +51,7 @@ def write_masks(
                 mask = find(read_video(path))
             except KpError as error:
                 raise KpError(f"{path}: {error}") from error
-            frame_count, found = frame_count + len(mask), found + int(mask.any((1, 2)).sum())
+            frame_count, found = frame_count + len(mask), found + int((mask.mean((1, 2)) > LEAST).sum())
             white = np.repeat(mask[..., None], 3, -1).astype(np.uint8) * 255
             write_video(part / path.parent.name / path.name, white, crf=18)
         if 2 * found < frame_count:

@@ -2,7 +2,8 @@
 
 ``python -m kp.research.scripts.student --teacher WEIGHTS --seed 0``
 
-Writes the student's weights and two records, in the form of kp study's: student_black and student_rooms.
+With ``--start`` the student begins as another model, such as an earlier student, which knows the rooms already. Writes
+the student's weights and two records, in the form of kp study's: student_black and student_rooms.
 """
 
 import dataclasses
@@ -33,6 +34,7 @@ PLACES = {"black": "on black", "rooms": "in rooms"}
 
 def main(
     teacher: Path,
+    start: Path | None = None,
     out: Path = Path("results/headline"),
     weights: Path = Path("runs/student/student.safetensors"),
     sees: Literal["black", "rooms", "both"] = "both",
@@ -44,6 +46,7 @@ def main(
 
     Args:
         teacher: Run folder or weights of a model trained on people on black.
+        start: Run folder or weights that the student begins as, Ψ included; the teacher, if it is left out.
         out: Folder for the records.
         weights: Where to write the student.
         sees: What the student's images show around the people: nothing, the rooms, or either.
@@ -52,7 +55,8 @@ def main(
         precision: Arithmetic of the networks.
     """
     master = load(teacher)
-    config = master.model.config
+    beginner = load(start) if start else master
+    config = beginner.model.config
     data = replace(config.data, augment=True, background=sees != "black")
     rates = replace(config.optimizer, steps=steps, precision=precision, schedule="one-cycle", lr=1e-3)
     config = replace(config, data=data, optimizer=rates, seed=seed)
@@ -66,7 +70,7 @@ def main(
     clips, all_labels = {"black": (black, lessons), "rooms": (rooms, lessons)}.get(sees, (None, 2 * lessons))
     clips = clips or Clips(black.names + rooms.names, black.sources + rooms.sources, black.frames + rooms.frames)
     started = time.perf_counter()
-    student = train_student(master, config, clips, all_labels)
+    student = train_student(beginner, config, clips, all_labels)
     seconds = time.perf_counter() - started
     student.save(weights)
     poses = load_prior(data, seed)
@@ -90,6 +94,7 @@ def main(
             ),
             "sees": sees,
             "teacher": teacher.name,
+            "start": start.name if start else "",
             "config": json.loads(json.dumps(dataclasses.asdict(config), default=Path.as_posix)),
             "data_checksum": data_checksum(data.videos),
             "command": command_line(),

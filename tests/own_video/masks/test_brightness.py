@@ -38,9 +38,26 @@ def test_a_motley_background_is_refused():
     with pytest.raises(KpError) as error:
         brightness_mask(frames, cv2)
     assert str(error.value) == (
-        "the frames' rim varies by 125 of 255; masks by brightness need a background of one brightness"
+        "the frames' rim varies by 250 of 255; masks by brightness need a background of one brightness"
     )
 
 
 def test_the_largest_region_of_nothing_is_nothing():
     assert not largest_region(np.zeros((4, 4), bool), cv2).any()
+
+
+def test_black_bars_are_neither_rim_nor_subject():
+    """As crops have them where they reach beyond the film, and films in square frames."""
+    frames, true = np.zeros((2, 64, 64, 3), np.uint8), np.zeros((2, 64, 64), bool)
+    frames[:, 14:50] = 150
+    true[:, 24:40, 10:30] = True
+    frames[true] = 40
+    assert np.array_equal(brightness_mask(frames, cv2), true)
+
+
+def test_bars_at_one_side_and_a_black_frame():
+    frames = np.full((1, 64, 64, 3), 150, np.uint8)
+    frames[:, :, :20] = 0
+    frames[:, 30:40, 24:34] = 230
+    assert np.array_equal(brightness_mask(frames, cv2), frames[..., 0] == 230)
+    assert not brightness_mask(np.zeros((1, 64, 64, 3), np.uint8), cv2).any()

@@ -59,6 +59,8 @@ def find_videos(paths: list[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = _films_below(path)
+            if not inside and (alone := pictures_in(path)):
+                raise KpError(f"{path}: holds one picture and no film; name the picture itself: {alone[0]}")
             if not inside:
                 raise KpError(
                     f"{path}: holds no video ({', '.join(ending[1:] for ending in FILMS[:6])}, …), no pictures"

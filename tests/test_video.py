@@ -502,3 +502,9 @@ def test_frames_that_h264_does_not_take(tmp_path):
     with pytest.raises(KpError, match=r"wide\.mp4: frames of this size cannot be written as H\.264; shrink them first"):
         write_video(tmp_path / "wide.mp4", np.zeros((1, 32, 40000, 3), np.uint8), crf=20)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_one_picture(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "shot.png")
+    with pytest.raises(KpError, match=re.escape(f"holds one picture and no film; name the picture itself: {tmp_path}")):
+        find_videos([tmp_path])

@@ -83,10 +83,15 @@ class Track:
 
 
 def pictures_of(film: Path) -> list[Path]:
-    """The files of a folder of pictures, or of a single picture, a frame each; none for a film or a stack."""
-    if film.is_dir():
-        return pictures_in(film)
-    return [film] if film.is_file() and is_picture(film) and count_pages(film) == 1 else []
+    """The files of a folder of pictures, or of a single picture, a frame each; none for a film or a stack, or where
+    they can be read no more.
+    """
+    try:
+        if film.is_dir():
+            return pictures_in(film)
+        return [film] if film.is_file() and is_picture(film) and count_pages(film) == 1 else []
+    except (OSError, KpError):
+        return []
 
 
 def check_target(path: Path, film: Path) -> None:
@@ -193,8 +198,8 @@ def write_sleap(track: Track, path: Path) -> None:
         symmetries=list(track.skeleton.mirror_pairs),
         name=track.skeleton.name,
     )
-    film = [str(picture.absolute()) for picture in pictures_of(track.video)] if track.video.is_dir() else None
-    video = sio.Video(filename=film or str(track.video.absolute()), open_backend=film is not None)
+    pictures = [str(picture.absolute()) for picture in pictures_of(track.video) if picture != track.video]
+    video = sio.Video(filename=pictures or str(track.video.absolute()), open_backend=bool(pictures))
     frames = []
     for t, (pose, sure) in enumerate(zip(track.keypoints, track.confidence, strict=True)):
         instance = sio.PredictedInstance.from_numpy(

@@ -62,7 +62,10 @@ def train_foreground(
             "subject"
         )
     names = ("what moves", "the subject") if progress else ("", "")
-    about = sha1(b"".join(frames.numpy().tobytes() for frames in clips.frames)).hexdigest()
+    digest = sha1()
+    for frames in clips.frames:
+        digest.update(np.ascontiguousarray(frames))
+    about = digest.hexdigest()
     kept = [keep.with_name(f"{keep.name}.{number}") if keep else None for number in (1, 2)]
     first = _fit(clips, targets, steps, seed, width, names[0], device, kept[0], about)
     masks = [subject_mask(first, frames) for frames in clips.frames]

@@ -48,7 +48,7 @@ def build(checkout, *words, **options):
 
 def until_it_trains(process, checkout):
     """Wait for a checkpoint."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while not list((checkout / "runs").rglob("full_*/checkpoint.pt")):
         assert process.poll() is None and time.monotonic() < end, process.stdout.read()
         time.sleep(0.1)

@@ -43,8 +43,8 @@ def check(
     """
     from kp.figures import write_figure
     from kp.inference.batch import name_results
-    from kp.own_video.check import advise, as_table, contact_sheet, look_through, silhouettes_of
-    from kp.own_video.coverage import judge_poses
+    from kp.own_video.check import advise, as_table, contact_sheet, look_through
+    from kp.own_video.coverage import judge_poses, silhouettes_of
     from kp.own_video.fit import find_poses, open_poses
     from kp.own_video.masks.write import ready_finder
     from kp.own_video.prepare import in_squares

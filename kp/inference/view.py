@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -15,7 +16,9 @@ from kp.inference.person import find_person
 from kp.inference.subject import find_boxes
 from kp.video import Frame, Header, black_out, read_frames, read_header, shrink
 
-CROPS = ("", "person", "subject", "frame")
+Crop = Literal["", "person", "subject", "frame"]
+"""Where the subject is: "person" finds a person whatever the camera does, "subject" what moves before a static camera,
+"frame" takes whole frames, "" square frames."""
 CHUNK, CHUNK_BYTES = 64, 256_000_000  # frames that are predicted at once, and the most that they take
 
 
@@ -109,8 +112,8 @@ def locate(
     to look.
     """
     (width, height), (across, down) = header.size, header.stretch
-    if crop not in CROPS:
-        raise KpError(f"crop is '{crop}'; it must be one of: {', '.join(CROPS[1:])}, or empty")
+    if crop not in get_args(Crop):
+        raise KpError(f"crop is '{crop}'; it must be one of: {', '.join(get_args(Crop)[1:])}, or empty")
     if boxes:
         stored = read_boxes(boxes, count_frames(path, header))
         return replace(stored, boxes=stored.boxes * np.array([across, down, across, down]))

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch import Tensor
 
 from kp.errors import KpError, printable
 from kp.figures import MIDDLE, grid, overlay
@@ -21,7 +20,6 @@ from kp.inference.batch import LITTLE, LONG, RIVALS
 from kp.inference.crops import MARGIN, BoxTrack, Squares
 from kp.inference.subject import find_boxes
 from kp.inference.view import look
-from kp.own_video.masks.write import Finder
 from kp.own_video.prepare import BODY_MARGIN, LENGTH, as_prior, still
 from kp.skeletons import Skeleton
 from kp.video import read_frames, shrink
@@ -314,21 +312,6 @@ def judge(footage: Footage, size: int, moving: bool) -> list[str]:
     if not footage.clips:
         advice.append(Grave(f"too short: a clip needs {LENGTH // 2} frames. Leave it out, or take a smaller --every."))
     return advice
-
-
-def silhouettes_of(footage: list[Footage], size: int, find: Finder) -> Float[Tensor, "n 1 s s"]:
-    """Where ``find`` (frames → masks) sees the subject in the samples' squares, at ``size`` pixels: 1, elsewhere 0.
-    KpError names the film in which ``find`` finds no background.
-    """
-    masks = []
-    for film in footage:
-        squares = [film.squares.cut(frame, number) for number, frame in zip(*film.samples, strict=True)]
-        try:
-            masks += [find(square[None])[0] for square in squares]
-        except KpError as error:
-            raise KpError(f"{film.path}: {error}") from error
-    white = [shrink(np.repeat(mask[..., None], 3, -1)[None].astype(np.uint8) * 255, size)[0, ..., 0] for mask in masks]
-    return torch.from_numpy(np.stack(white) > 127)[:, None].float()
 
 
 def as_table(footage: list[Footage], moving: bool) -> list[str]:

@@ -8,6 +8,7 @@ poses as they are, it is worth a try (``data.vary_prior`` "limbs"), elsewhere it
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,7 +18,10 @@ from kp.datasets.priors import Poses
 from kp.datasets.retrieval import coverage, silhouettes
 from kp.errors import KpError
 from kp.geometry import evenly
+from kp.own_video.check import Footage
+from kp.own_video.masks.write import Finder
 from kp.skeletons import Skeleton
+from kp.video import shrink
 
 GOOD = (
     0.85  # rendered people reach 0.93 with poses of like movements, 0.89 with other movements; one film of a man 0.76
@@ -77,3 +81,18 @@ def check_turned_limbs(clips: Clips, poses: Poses, skeleton: Skeleton) -> Covera
             f"are at {found.plain:.2f}; leave --vary-prior out"
         )
     return found
+
+
+def silhouettes_of(footage: list[Footage], size: int, find: Finder) -> Float[Tensor, "n 1 s s"]:
+    """Where ``find`` (frames → masks) sees the subject in the samples' squares, at ``size`` pixels: 1, elsewhere 0.
+    KpError names the film in which ``find`` finds no background.
+    """
+    masks = []
+    for film in footage:
+        squares = [film.squares.cut(frame, number) for number, frame in zip(*film.samples, strict=True)]
+        try:
+            masks += [find(square[None])[0] for square in squares]
+        except KpError as error:
+            raise KpError(f"{film.path}: {error}") from error
+    white = [shrink(np.repeat(mask[..., None], 3, -1)[None].astype(np.uint8) * 255, size)[0, ..., 0] for mask in masks]
+    return torch.from_numpy(np.stack(white) > 127)[:, None].float()

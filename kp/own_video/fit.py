@@ -29,10 +29,12 @@ from kp.formats.read import fit_skeleton, read_pose_file
 from kp.geometry import evenly
 from kp.inference.predictor import Predictor
 from kp.inference.published import load
+from kp.inference.view import Crop
 from kp.own_video.cardboard import find_figure, load_cardboard
 from kp.own_video.check import Grave, advise, look_through
 from kp.own_video.coverage import check_turned_limbs
 from kp.own_video.lessons import lessons_of, lessons_of_figures, lessons_of_outlines, student_of
+from kp.own_video.masks import By
 from kp.own_video.masks.write import write_masks
 from kp.own_video.prepare import prepare
 from kp.own_video.stages import Stages
@@ -63,12 +65,12 @@ class Fit:
     videos: tuple[Path, ...]
     poses: Path
     skeleton: str = ""
-    crop: Literal["", "person", "subject", "frame"] = ""
+    crop: Crop = ""
     boxes: tuple[Path, ...] = ()
     every: Annotated[int, Field(ge=1)] = 1
     start: str = ""
     figure: str = ""
-    masks: Literal["motion", "person", "selfie", "brightness", "none"] = "motion"
+    masks: Literal[By, "none"] = "motion"
     vary_prior: Literal["no", "limbs"] = "no"
     size: Annotated[int, Field(ge=16)] = 64
     steps: Steps = 1000

@@ -17,8 +17,8 @@ from kp.datasets.priors import load_prior
 from kp.datasets.retrieval import silhouettes
 from kp.errors import library
 from kp.inference.person import PersonFinder
-from kp.own_video.check import look_through, silhouettes_of
-from kp.own_video.coverage import judge_poses
+from kp.own_video.check import look_through
+from kp.own_video.coverage import judge_poses, silhouettes_of
 from kp.own_video.fit import find_poses, open_poses
 from kp.own_video.prepare import in_squares
 from kp.provenance import command_line, data_checksum, write_record
